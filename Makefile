@@ -102,7 +102,7 @@ docs: setup
 
 # The figures and set-ups of docs/scenarios/*.md and docs/studies/*.md; takes some minutes.
 bench-live: setup
-	@$(BIN)/python benchmarks/live.py
+	@SIMROUTE_LITELLM="$${SIMROUTE_LITELLM:-.venv-litellm}" $(BIN)/python benchmarks/live.py
 
 docs-findings: setup
 	@$(BIN)/python docs/findings.py

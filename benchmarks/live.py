@@ -2,6 +2,8 @@
 server against a relay that hands bytes on and reads none of them.
 
 All on this machine, before an upstream that answers at once, by turns; the least of several rounds.
+Beside them, where they are installed (SIMROUTE_LITELLM: the folder of another environment), what
+others spend: the openai SDK alone, the LiteLLM Router, TensorZero embedded.
 `python benchmarks/live.py [--requests N] [--rounds N]`
 """
 
@@ -11,8 +13,12 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -212,6 +218,30 @@ async def _timed(count: int, call: Callable[[], Awaitable[None]]) -> float:
     return (time.process_time() - began) / count * 1e6
 
 
+def peers(address: str, count: int, streamed: bool) -> dict[str, float | str]:
+    """Processor microseconds a request of others, or why there is no figure."""
+    base = address.removesuffix("/chat/completions")
+    told: dict[str, float | str] = {}
+    pythons = [sys.executable]
+    if folder := os.environ.get("SIMROUTE_LITELLM"):
+        pythons.append(str(Path(folder, "bin", "python")))
+    for python in pythons:
+        script = str(Path(__file__).with_name("peers.py"))
+        words = [python, "-I", script, base, str(count), json.dumps({**BODY, "stream": streamed})]
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, timeout=600, check=True)
+            found: dict[str, float | str] = json.loads(done.stdout.splitlines()[-1])
+        except FileNotFoundError:
+            found = {}  # there is no such environment
+        except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+            found = {python: f"did not run ({type(error).__name__})"}
+        told |= {name: said for name, said in found.items() if name not in told or said != ABSENT}
+    return told
+
+
+ABSENT = "not installed"
+
+
 async def _load(address: str, count: int, streamed: bool, at_once: int) -> list[float]:
     raw = json.dumps({**BODY, "stream": streamed}).encode()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -241,6 +271,9 @@ def main() -> None:
         print(f"library, {word}: microseconds of processor a request")
         for name, value in least.items():
             print(f"  {name:18}{value:9.0f}{value / base:7.2f}")
+        for name, said in peers(upstream.address, count // 5, streamed).items():
+            told = f"{said:9.0f}{said / base:7.2f}" if isinstance(said, float) else f"  {said}"
+            print(f"  {name:18}{told}")
         spent: dict[str, list[float]] = {kind: [] for kind in servers}
         late: dict[str, list[float]] = {kind: [] for kind in servers}
         for _ in range(given.rounds):

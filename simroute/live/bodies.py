@@ -163,6 +163,8 @@ def _mistakes(body: Any) -> list[str]:
 def _tags(body: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
     """Task, user, feature and session: as given, else as the body's `metadata` and `user` say."""
     said = {**(body.get("metadata") or {}), **({"user": body["user"]} if body.get("user") else {})}
+    if not said and not given:
+        return {}
     tags = {name: given.get(name, said.get(name)) for name in TAGS}
     problems = [
         f"{name}: expected a word of at most {MOST_TAG} printable characters"

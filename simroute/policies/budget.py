@@ -115,16 +115,19 @@ class Budget:
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self.usd is None:
             return await send(call)
-        self._correct(world)
+        if self._owing:
+            self._correct(world)
         if self._shared is None:
             self._turn(world)
         else:
             await self.look(world)
         level = self._level(self.usd, world)
-        stated = (
-            not self.shift or call.request.feature in self.shift or call.request.task in self.shift
-        )
-        if level != FREE and (stated or (level == EXHAUSTED and self.at_limit == "shift")):
+        if level != FREE and (
+            (level == EXHAUSTED and self.at_limit == "shift")
+            or not self.shift
+            or call.request.feature in self.shift
+            or call.request.task in self.shift
+        ):
             call = self._shifted(call, world)
         before, estimate = world.spent(call), self._estimate(call, world)
         is_hard = self.at_limit == "reject"
@@ -160,17 +163,15 @@ class Budget:
         """Count what a request has been billed, and an estimate for each of its sends that were
         given up and may still be billed."""
         call, before, ticket = account
-        earlier = self._owing.pop(id(call.request), None)
+        earlier = self._owing.pop(id(call.request), None) if self._owing else None
         if earlier is not None:
             self._meter.settle(ticket, 0.0)  # a request that comes by again has one account
             call, before, ticket = earlier
         owing = world.unbilled(call)
-        ticket = self._meter.settle(
-            ticket,
-            world.spent(call)
-            - before
-            + sum(self._estimate(call.to(name), world) for name in owing),
-        )
+        bill = world.spent(call) - before
+        if owing:
+            bill += sum(self._estimate(call.to(name), world) for name in owing)
+        ticket = self._meter.settle(ticket, bill)
         if owing:
             self._owing[id(call.request)] = call, before, ticket
 

@@ -68,13 +68,14 @@ class Route:
         allowed = self._allowed(list(self._known(world)), call, world)
         if not allowed:
             return Outcome.rejected("route", 403)
-        choose = {
-            "weight": self._by_weight,
-            "price": self._by_price,
-            "latency": self._by_latency,
-            "task": self._by_task,
-        }[self.by]
-        target = choose(call, world, allowed)
+        if self.by == "weight":
+            target = self._by_weight(call, world, allowed)
+        elif self.by == "price":
+            target = self._by_price(call, world, allowed)
+        elif self.by == "latency":
+            target = self._by_latency(call, world, allowed)
+        else:
+            target = self._by_task(call, world, allowed)
         start = world.now()
         outcome = await send(call.to(target))
         return (
@@ -107,9 +108,10 @@ class Route:
         return self._weights
 
     def _by_weight(self, call: Call, world: World, allowed: list[str]) -> str:
-        left = world.uniform("weight", call) * sum(self._weights[name] for name in allowed)
-        for name in allowed:
-            left -= self._weights[name]
+        weights = [self._weights[name] for name in allowed]
+        left = world.uniform("weight", call) * sum(weights)
+        for name, weight in zip(allowed, weights, strict=True):
+            left -= weight
             if left < 0:
                 return name
         return allowed[-1]

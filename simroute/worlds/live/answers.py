@@ -149,7 +149,7 @@ def text_length(part: Any) -> int:
         here = parts.pop()
         if isinstance(here, str):
             length += len(here)
-        elif isinstance(here, Mapping):
+        elif isinstance(here, dict):
             parts += [value for key, value in here.items() if key not in NOT_TEXT]
         elif isinstance(here, list):
             parts += here

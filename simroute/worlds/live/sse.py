@@ -34,6 +34,9 @@ class Events:
 
     def feed(self, piece: bytes) -> list[Event]:
         """Returns the events that are now complete. Raises ValueError for one that is too long."""
+        if not self._held and self._begun and piece.endswith(b"\n\n") and b"\r" not in piece:
+            whole = piece[:-2].split(b"\n\n")  # as nearly every piece is
+            return [Event(raw := part + b"\n\n", _data(raw)) for part in whole]
         held = self._held + piece
         if not self._begun:
             if _MARK.startswith(held):  # a mark may be all that has come, or a part of it
