@@ -75,7 +75,7 @@ test-live: setup
 	SIMROUTE_LITELLM="$${SIMROUTE_LITELLM:-.venv-litellm}" $(PYTEST) -m live_clients
 
 test-slow: setup
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow --ignore=tests/live/test_chaos.py --ignore=tests/live/test_soak.py
 
 chaos: setup
 	$(BIN)/pytest -m slow -s tests/live/test_chaos.py
