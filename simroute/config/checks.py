@@ -28,7 +28,7 @@ from simroute.models.pauses import check_pause
 from simroute.models.prices import resolve_prices
 from simroute.models.quality_course import quality_course
 from simroute.models.spikes import check_spike
-from simroute.models.traffic_mix import MOST_USERS, task_weight, task_weights
+from simroute.models.traffic_mix import MOST_USERS, task_weight, task_weights, user_weights
 from simroute.models.workload import MAX_QUESTIONS
 
 MOST_REPLICAS = 10_000
@@ -169,6 +169,7 @@ def _check_traffic(check: ScenarioCheck, load: spec.Workload) -> None:
     spells = partial(burstiness.check_spells, load.burstiness, check.scenario.horizon)
     check.attempt(("workload", "burstiness", "spell"), spells, ("horizon",))
     _check_callers(check, load)
+    _check_only(check, load)
     for name, spike in load.spikes.items():
         key = ("workload", "spikes", name)
         crowd = partial(check_spike, spike, check.scenario.horizon)
@@ -213,6 +214,28 @@ def _check_callers(check: ScenarioCheck, load: spec.Workload) -> None:
             check.refuse(key, text.format("callers"), ("workload", "trace"))
         if load.sessions.turns > 1:
             check.refuse(("workload", "sessions"), text.format("sessions"), ("workload", "trace"))
+
+
+def _check_only(check: ScenarioCheck, load: spec.Workload) -> None:
+    deployments = check.scenario.deployments
+    places = {
+        place
+        for name, each in deployments.items()
+        for place in (name, each.provider, each.domain)
+        if place is not None
+    }
+    known = {*user_weights(load), *load.features}
+    for who, allowed in load.only.items() if deployments else ():
+        key = ("workload", "only", who)
+        for place in allowed:
+            if place not in places:
+                text = f"no provider, domain or deployment is called {place!r}"
+                check.refuse(key, f"{text}; {nearest(place, sorted(places))}")
+        if load.trace is None and load.clients is None and who not in known:
+            text = f"no user or feature is called {who!r}; {nearest(who, sorted(known))}"
+            check.refuse(key, text, ("workload", "users"), ("workload", "features"))
+        if not allowed:
+            check.refuse(key, "allows no place at all; name at least one")
 
 
 def _check_clients(check: ScenarioCheck, load: spec.Workload) -> None:

@@ -43,7 +43,8 @@ class Request(Protocol):
     def streamed(self) -> bool: ...
     @property
     def forbids(self) -> frozenset[str]:
-        """Providers that must never see this request."""
+        """Providers, and single deployments (`core.target.forbidden_name`), that must never see
+        this request."""
 
 
 class Call(NamedTuple):

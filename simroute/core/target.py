@@ -62,6 +62,16 @@ class Target(NamedTuple):
     window: float = 60.0
 
 
+def forbidden_name(name: str) -> str:
+    """How `Request.forbids` says a single deployment, where others of its provider are allowed."""
+    return f"deployment {name}"
+
+
+def permits(forbids: frozenset[str], target: Target) -> bool:
+    """Whether a request that forbids these may be sent there."""
+    return target.provider not in forbids and forbidden_name(target.name) not in forbids
+
+
 FIRST, CHEAPEST, OTHER_COMPANY, SAME_FAMILY = ROLES = (
     "first",
     "cheapest",

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
 from simroute.core.params import Clock, Doc, Period, Share, TargetName, Usd, WorkName, Zone
-from simroute.core.target import ROLES
+from simroute.core.target import ROLES, permits
 from simroute.gauges.latency import Recent
 from simroute.gauges.meter import SharedMeter, SpendMeter, Ticket
 
@@ -222,7 +222,7 @@ class Budget:
         allowed = {
             name: target
             for name, target in world.targets().items()
-            if target.provider not in call.request.forbids
+            if permits(call.request.forbids, target)
         }
         wanted = [self.to] if allowed and self.to in (*ROLES, *allowed) else []
         return next((call.to(name) for name in resolve(wanted, allowed, world.price)), call)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from simroute.core import Call, Judge, Outcome, Send, World, layer, resolve
 from simroute.core.params import Doc, TargetName, TaskName
+from simroute.core.target import permits
 
 
 @layer("cascade")
@@ -59,9 +60,7 @@ class Cascade:
         ):
             return await send(call)
         allowed = [
-            name
-            for name in (cheap, strong)
-            if world.targets()[name].provider not in call.request.forbids
+            name for name in (cheap, strong) if permits(call.request.forbids, world.targets()[name])
         ]
         if len(allowed) < 2:
             return await send(call.to(allowed[0]) if allowed else call)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
 from simroute.core.params import Doc, Status, TargetName
+from simroute.core.target import permits
 
 
 @layer("fallback")
@@ -76,7 +77,7 @@ class Fallback:
             chain = [call.target, *(target for target in chain if target != call.target)]
         forbids = call.request.forbids
         return (
-            [target for target in chain if world.targets()[target].provider not in forbids]
+            [target for target in chain if permits(forbids, world.targets()[target])]
             if forbids
             else chain
         )

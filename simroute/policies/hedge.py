@@ -7,6 +7,7 @@ from typing import Annotated
 
 from simroute.core import Call, Gate, Outcome, Send, World, layer, resolve
 from simroute.core.params import Doc, Positive, Range, Seconds, Status, TargetName, Unit
+from simroute.core.target import permits
 from simroute.gauges.quantile import RecentQuantile
 from simroute.gauges.retry_budget import RetryBudgetState
 
@@ -158,7 +159,7 @@ class Hedge:
         first = call.target if call.target is not None else next(iter(known))
         others = resolve((first, *self.targets), known, world.price)[1:]
         order: list[str | None] = [first]
-        order += [name for name in others if known[name].provider not in forbids]
+        order += [name for name in others if permits(forbids, known[name])]
         return order[: self.attempts]
 
 

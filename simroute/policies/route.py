@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
 from simroute.core.params import Doc, Period, Share, TargetName, Weight, WorkName
+from simroute.core.target import permits
 from simroute.gauges.latency import Recent
 
 
@@ -87,7 +88,7 @@ class Route:
     def _allowed(self, names: list[str], call: Call, world: World) -> list[str]:
         forbids = call.request.forbids
         return (
-            [name for name in names if world.targets()[name].provider not in forbids]
+            [name for name in names if permits(forbids, world.targets()[name])]
             if forbids
             else names
         )

@@ -101,6 +101,10 @@ SCENARIOS = {
         GOOD + "workload: {tasks: {chat: {patience: {sigma: 1}}}}\n",
         ["workload.tasks.chat.patience", "give one of median"],
     ),
+    "residency nowhere": (
+        GOOD + "workload: {users: {ann: 1}, only: {ann: [xx], bob: [x]}}\n",
+        ["no provider, domain or deployment is called 'xx'; did you mean x?", "called 'bob'"],
+    ),
     "outage nowhere": (
         GOOD + "outages: {o: {provider: xx, start: 1s, end: 3s}}\n",
         ["outages.o.provider", "did you mean x?"],

@@ -281,6 +281,13 @@ class Workload:
         dict[FeatureName, tuple[ProviderName, ...]],
         Doc("providers that a feature's requests must never reach"),
     ] = field(default_factory=dict)
+    only: Annotated[
+        dict[Name, tuple[Name, ...]],
+        Doc(
+            "user or feature whose requests must stay with these: providers, domains (regions) or "
+            "deployments"
+        ),
+    ] = field(default_factory=dict)
     repeats: Annotated[Repeats, Doc("requests that ask what was asked before")] = field(
         default_factory=Repeats
     )

@@ -37,6 +37,7 @@ from simroute.models.limits import has_rates
 from simroute.models.pauses import draw_patience, patience
 from simroute.models.prospects import Prospect, foresee_calls
 from simroute.models.questions import BLOCK
+from simroute.models.residency import Residency
 from simroute.models.strain import is_strained
 from simroute.models.weather import Weather
 
@@ -133,10 +134,13 @@ def options(weather: Weather, block: Block, hurry: bool = False) -> list[Option]
     have no answer in time from it, or as long as there are such for all, since another answer may
     come sooner (`hurry`)."""
     result: list[Option] = []
+    residency = Residency(weather.scenario, weather.users, weather.features)
     runs_on = weather.scenario.abandoned == "runs_on"
     for code, model in enumerate(weather.deployments.values()):
         rows, spent = np.arange(block.size), np.zeros(block.size, np.int64)
-        lacking = allowed = _is_allowed(weather, block, model.target.provider)
+        lacking = allowed = residency.is_allowed(
+            block.user, block.feature, model.target.provider, model.target.name
+        )
         for n in range(TRIES):
             prospect = foresee_calls(model, block, n, rows)
             option = Option(code, n, rows, *_outcome(weather, block, rows, prospect, spent))
@@ -149,16 +153,6 @@ def options(weather: Weather, block: Block, hurry: bool = False) -> list[Option]
             if not hurry:
                 rows, spent, lacking = rows[lacking], spent[lacking], lacking[lacking]
     return result
-
-
-def _is_allowed(weather: Weather, block: Block, provider: str) -> np.ndarray:
-    """By request, whether its feature may use this provider."""
-    closed = [
-        weather.features.index(name)
-        for name, providers in weather.scenario.workload.forbid.items()
-        if provider in providers and name in weather.features
-    ]
-    return ~np.isin(block.feature, closed)
 
 
 def _outcome(

@@ -7,6 +7,7 @@ from collections.abc import Generator, Hashable
 from typing import TYPE_CHECKING, Any
 
 from simroute.core import Outcome, Rest
+from simroute.core.target import permits
 from simroute.ledger import CACHED, OUTCOMES
 from simroute.models.limits import Tokens
 from simroute.worlds.sim.kernel import Task
@@ -118,7 +119,7 @@ class SimRequest(Task):
         self.replica = block.replica[i]
         forbidden = world.forbidden
         self.forbids: frozenset[str] = (
-            forbidden.get(block.lists.feature[i], NOBODY) if forbidden else NOBODY
+            forbidden.forbids(block.lists.user[i], block.lists.feature[i]) if forbidden else NOBODY
         )
         # one by one: in a chain they take longer
         self.attempts = 0
@@ -297,7 +298,7 @@ class SimRequest(Task):
             CACHED[outcome.cached],
             false_hit,
             self._failover() if ok else math.nan,
-            ok and upstream is not None and upstream.target.provider in self.forbids,
+            ok and upstream is not None and not permits(self.forbids, upstream.target),
             0 if ok else world.ledger.causes.code(outcome.cause),
         )
         self.over = None

@@ -15,6 +15,7 @@ from simroute.core.stack import background_work
 from simroute.ledger import Ledger
 from simroute.models.closed_loop import needs_callers
 from simroute.models.questions import BLOCK
+from simroute.models.residency import Residency
 from simroute.models.weather import Weather
 from simroute.text import paired
 from simroute.worlds.sim.attempt import Attempt
@@ -84,11 +85,8 @@ class SimWorld:
                 self.kernel, ledger, index, model, scenario, weather.end_s
             )
         self.upstreams[None] = next(iter(self.upstreams.values()))
-        self.forbidden = {
-            weather.features.index(name): frozenset(who)
-            for name, who in scenario.workload.forbid.items()
-            if name in weather.features
-        }
+        residency = Residency(scenario, weather.users, weather.features)
+        self.forbidden = residency if residency else None
         self.senses = Senses(self.kernel, weather, self.upstreams)
         self.stacks = list(stacks)
         self.entries = [
