@@ -151,6 +151,7 @@ TOGETHER: dict[type, list[Schema]] = {
                 _not_null("start", "end"),
                 _not_null("mean_between"),
                 _not_null("after_requests"),
+                _not_null("incidents"),
             ]
         },
     ],

@@ -14,10 +14,12 @@ from simroute.config.checks import check_names, check_scenario, readable_names
 from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.documents import read_documents
 from simroute.config.fields import declared_fields
+from simroute.config.incidents import replay_incidents
 from simroute.config.inputs import FILES, digest, pin_prices, read_inputs, run_calendar
 from simroute.config.lineups import in_order
 from simroute.config.names import KnownNames, check_mentions, layer_mentions, target_mistakes
 from simroute.config.overrides import RESERVED, compose, mark_overridden, override_mistakes
+from simroute.config.paths import with_absolute_paths
 from simroute.config.scalars import displayed
 from simroute.config.shared_fate import shared_fate_notes
 from simroute.config.yaml_reader import Document
@@ -80,7 +82,7 @@ def build_configuration(
         name: replace(document, data=data)
         for name, document, data in zip(names, stances, layers, strict=True)
     }
-    weather = replace(weather, data=_with_absolute_paths(in_order(scenario), weather))
+    weather = replace(weather, data=with_absolute_paths(in_order(scenario), weather))
     return _build(head, weather, composed, overrides, notes)
 
 
@@ -96,7 +98,7 @@ def collect_mistakes(
     stance_data = [None if stance is None else stance.data for stance in stances]
     problems = [*problems, *override_mistakes(overrides, data, stance_data)]
     if weather is not None:
-        weather = replace(weather, data=_with_absolute_paths(weather.data, weather))
+        weather = replace(weather, data=with_absolute_paths(weather.data, weather))
     readable = (stance for stance in stances if stance is not None)
     named = {str(place): stance for place, stance in enumerate(readable)}
     return InputError(*problems, *_examine(weather, named, []).problems)
@@ -200,20 +202,6 @@ def with_windows(configuration: Configuration, count: Any) -> Configuration:
     return replace(configuration, study=replace(configuration.study, windows=count))
 
 
-def _with_absolute_paths(data: Any, document: Document) -> Any:
-    """A scenario's data with its paths made absolute: those of the file from its folder, those of
-    the command line from the working directory."""
-    if not isinstance(data, dict) or not isinstance(data.get("workload"), dict):
-        return data
-    load, written = dict(data["workload"]), document.data.get("workload")
-    for kind in FILES:
-        if isinstance(load.get(kind), str):
-            is_own = isinstance(written, dict) and written.get(kind) == load[kind]
-            folder = document.folder if is_own else Path.cwd()
-            load[kind] = str((folder / load[kind]).resolve())
-    return {**data, "workload": load}
-
-
 def _build(
     head: Head,
     weather: Document,
@@ -298,6 +286,11 @@ def _check_scenario(
     mistakes, doubts = check_names(scenario, known, weather)
     result.problems += mistakes
     result.notes += doubts
+    if not result.problems:
+        try:
+            result.scenario = replay_incidents(scenario, weather, result.notes)
+        except InputError as error:
+            result.problems += error.lines
     if not result.problems:
         result.notes += price_warnings(scenario, run_calendar(scenario))
         result.notes += advice.prompt_cache_notes(scenario, run_calendar(scenario))

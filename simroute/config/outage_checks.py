@@ -9,6 +9,9 @@ from simroute.errors import nearest
 from simroute.models import spec
 from simroute.models.faults import affected_deployments, resolve_time
 
+WAYS = ("start", "end", "mean_between", "after_requests", "incidents")
+"""Keys that say when an outage comes."""
+
 
 def check_outage(check: ScenarioCheck, key: KeyPath, outage: spec.Outage) -> None:
     """Adds what is wrong with an outage."""
@@ -41,13 +44,13 @@ def _check_scope(check: ScenarioCheck, key: KeyPath, outage: spec.Outage) -> Non
 def _check_times(check: ScenarioCheck, key: KeyPath, outage: spec.Outage) -> None:
     horizon = check.scenario.horizon
     scheduled = outage.start is not None
-    ways = (outage.start, outage.mean_between, outage.after_requests)
+    ways = (outage.start, outage.mean_between, outage.after_requests, outage.incidents)
     if scheduled != (outage.end is not None) or sum(way is not None for way in ways) != 1:
         check.refuse(
             key,
             "give start and end for a scheduled outage, or mean_between for random ones "
-            "(or after_requests)",
-            *((*key, name) for name in ("start", "end", "mean_between", "after_requests")),
+            "(or after_requests, or incidents)",
+            *((*key, name) for name in WAYS),
         )
     elif outage.start is not None and outage.end is not None:
         start, end = resolve_time(outage.start, horizon), resolve_time(outage.end, horizon)

@@ -11,7 +11,7 @@ from simroute.models.spec.deployments import (
 )
 from simroute.models.spec.latency import ColdStart, Drift, Latency, Load, Slow
 from simroute.models.spec.limits import Limits, RateLimits
-from simroute.models.spec.outages import Depth, Flapping, Outage, Starts
+from simroute.models.spec.outages import Depth, Flapping, Incidents, Outage, Starts
 from simroute.models.spec.promise import IN_TIME, Budget, Slo, TaskSlo
 from simroute.models.spec.prompt_cache import PromptCache
 from simroute.models.spec.scenario import Gateway, Scenario
@@ -39,6 +39,7 @@ __all__ = [
     "Drift",
     "Flapping",
     "Gateway",
+    "Incidents",
     "Latency",
     "Lengths",
     "Limits",

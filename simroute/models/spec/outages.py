@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from simroute.core.params import (
     Doc,
+    File,
     Name,
     Period,
     Positive,
@@ -14,6 +15,7 @@ from simroute.core.params import (
     Range,
     Seconds,
     Share,
+    Start,
     Unit,
     Weight,
     When,
@@ -60,6 +62,47 @@ class Starts:
     ] = 0.0
 
 
+ASSUMED_DEPTH = {
+    "critical": 0.8,
+    "major_outage": 0.8,
+    "major": 0.3,
+    "partial_outage": 0.3,
+    "minor": 0.05,
+    "degraded_performance": 0.05,
+}
+"""Impact on a status page -> share of calls that fail: assumptions, since pages do not tell it. The
+few published depths (13 %, 18 %, 25 % at a peak) were of incidents that were called major."""
+
+
+@dataclass(frozen=True)
+class Incidents:
+    """Incidents that happened, from a CSV file with the columns provider, start_utc, end_utc,
+    impact and services. Each becomes a scheduled outage."""
+
+    file: Annotated[File, Doc("the CSV file")]
+    since: Annotated[
+        Start | None, Doc("the day that is t = 0, such as 2026-05-01; default: the run's own date")
+    ] = None
+    until: Annotated[
+        Start | None, Doc("no incident from here on; default: to the end of the run")
+    ] = None
+    company: Annotated[
+        Name | None, Doc("the provider's name in the file; default: the outage's provider")
+    ] = None
+    impact: Annotated[tuple[Name, ...], Doc("only of these impacts; none: of all")] = ()
+    component: Annotated[
+        Name | None,
+        Doc("only those whose services contain this word, such as api; not those that name none"),
+    ] = None
+    depth: Annotated[
+        dict[Name, Share],
+        Doc(
+            "impact -> share of calls that fail, times error_share; an assumption. Others are left "
+            "out"
+        ),
+    ] = field(default_factory=lambda: dict(ASSUMED_DEPTH))
+
+
 @dataclass(frozen=True)
 class Outage:
     """A spell of bad weather over a deployment, a provider or a domain: scheduled (start, end) or
@@ -87,6 +130,9 @@ class Outage:
     domain: Annotated[Name | None, Doc("all deployments in this failure domain")] = None
     start: Annotated[When | None, Doc("scheduled: from here, 40m or 30%")] = None
     end: Annotated[When | None, Doc("scheduled: until here")] = None
+    incidents: Annotated[
+        Incidents | None, Doc("as they happened, from a file: one scheduled outage for each")
+    ] = None
     mean_between: Annotated[
         Period | None, Doc("mean fair time from the end of one outage to the start of the next")
     ] = None
