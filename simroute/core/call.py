@@ -47,6 +47,11 @@ class Request(Protocol):
         this request."""
 
 
+REQUEST, TARGET, PROBE, ONCE = range(4)
+"""Places of a call's fields, for what is read at every send: `call[TARGET]` takes half the time of
+`call.target`."""
+
+
 class Call(NamedTuple):
     """A request, and where it is being sent (None: nobody has aimed it yet).
 
@@ -61,8 +66,7 @@ class Call(NamedTuple):
 
     def to(self, target: str) -> Call:
         """The same request, aimed at `target`."""
-        # by place: reading by name, and unpacking a named tuple, take three times as long
-        return new(Call, (self[0], target, self[2], self[3]))
+        return new(Call, (self[REQUEST], target, self[PROBE], self[ONCE]))
 
     def as_probe(self, once: bool = False) -> Call:
         """The same call, marked as a trial; `once`: of a single send."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, NamedTuple
 
+STATUS, REST = 0, 10
+"""Places of an outcome's fields, for what is read at every send: `outcome[STATUS]` takes half the
+time of `outcome.status`."""
+
 
 class Outcome(NamedTuple):
     """How a call ended. A value: failures are returned, never raised.

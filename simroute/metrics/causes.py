@@ -75,6 +75,8 @@ class Causes:
         return begins_late, begins_late | ok & ~(chunk["latency_s"] <= latency)
 
     def _count(self, kind: str, *columns: np.ndarray) -> None:
+        if not len(columns[0]):
+            return
         rows, counts = np.unique(np.array(columns), axis=1, return_counts=True)
         for code, count in zip(rows.T.tolist(), counts.tolist(), strict=True):
             self._counts[kind, *code] += count

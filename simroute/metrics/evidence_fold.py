@@ -140,12 +140,14 @@ class EvidenceFold:
             here = sent["target"] == chunk["target"][place]
             good = here & (sent["status"] == 200)
             for row, mask in enumerate((good, here & ~good, ~here)):
-                spent[row] = np.bincount(place[mask], took[mask], minlength=len(ok))
+                if mask.any():
+                    spent[row] = np.bincount(place[mask], took[mask], minlength=len(ok))
         spent[3] = np.maximum(0.0, latency - spent[:3].sum(axis=0))
+        cell = cell[ok]
         for row in range(len(PARTS)):
-            np.add.at(
-                self.counts["parts"][row], cell[ok], np.rint(spent[row][ok] * 1e6).astype(np.int64)
-            )
+            microseconds = np.rint(spent[row][ok] * 1e6).astype(np.int64)
+            if microseconds.any():
+                np.add.at(self.counts["parts"][row], cell, microseconds)
 
     def _waste(self, chunk: Chunk, sent: Chunk | None) -> None:
         """Adds the wasted nano-USD by cause. What answered in time and was not used counts as

@@ -156,10 +156,7 @@ def _greatest(score: np.ndarray, places: np.ndarray) -> list[int]:
 def _rows(chunks: list[Chunk], number: int) -> list[dict[str, Any]]:
     """Returns the rows of one request as dicts of plain values."""
     return [
-        {
-            name: column[i].item() if isinstance(column[i], np.generic) else column[i]
-            for name, column in chunk.items()
-        }
+        {name: column.item(i) for name, column in chunk.items()}
         for chunk in chunks
         for i in np.flatnonzero(chunk["request_id"] == number).tolist()
     ]

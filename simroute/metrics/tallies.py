@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -192,6 +193,9 @@ class Requests:
     def _split(self, name: str, codes: np.ndarray, ok: np.ndarray, cost: np.ndarray) -> None:
         size = len(self.context.names[name])
         table = self.by[name]
+        if size == 1:  # all are of that name: no need to look
+            table[:, 0] += len(codes), np.count_nonzero(ok), cost.sum()
+            return
         table[0] += np.bincount(codes, minlength=size)
         table[1] += np.bincount(codes[ok], minlength=size)
         np.add.at(table[2], codes, cost)  # integers: bincount with weights would sum floats
@@ -305,17 +309,20 @@ class Events:
     def _concerned(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
         """Rows and targets (codes) of each pair of an event and a target that it concerns, in order
         of time: its own target, or all targets of the provider that its breaker guards."""
-        rows: list[int] = []
-        targets: list[int] = []
-        for row, (target, detail) in enumerate(
-            zip(chunk["target"].tolist(), chunk["detail"].tolist(), strict=True)
-        ):
-            key = pairs(detail).get("breaker") if "breaker=" in detail else None
-            own = target < 0 or key == self.context.names["target"][target]
-            concerned = [target] if own or key not in self._codes else self._codes[key]
-            rows += [row] * len(concerned)
-            targets += concerned
-        return np.array(rows, np.int64), np.array(targets, np.int64)
+        concerned = [
+            self._concerned_by(target, detail) if "breaker=" in detail else (target,)
+            for target, detail in zip(
+                chunk["target"].tolist(), chunk["detail"].tolist(), strict=True
+            )
+        ]
+        rows = [row for row, targets in enumerate(concerned) for _ in targets]
+        return np.array(rows, np.int64), np.fromiter(chain.from_iterable(concerned), np.int64)
+
+    def _concerned_by(self, target: int, detail: str) -> Sequence[int]:
+        """The targets that an event of a breaker concerns."""
+        key = pairs(detail).get("breaker")
+        own = target < 0 or key == self.context.names["target"][target]
+        return (target,) if own or key not in self._codes else self._codes[key]
 
     def first_noticed(self, event_names: list[str]) -> np.ndarray:
         """When (s) each outage (row) was first noticed by each replica (column); infinite where it

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
+from simroute.core.call import TARGET
+from simroute.core.outcome import REST, STATUS
 from simroute.core.params import Doc, Period, Positive, Share, Status
 from simroute.gauges.breaker import BreakerState, Permit
 
@@ -86,14 +88,15 @@ class Breaker:
         self._names: dict[BreakerState, str] = {}
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        key = (call.target, call.request.task) if self.scope == "task" else call.target
+        target = call[TARGET]
+        key = (target, call.request.task) if self.scope == "task" else target
         state = self._states.get(key) or self._join(key, call, world)
         quiet = state.quiet
         if quiet is None:
             return await self._guard(state, call, send, world)
         # closed, and a success would change nothing: nobody need ask, tell or give back
         outcome = await send(call)
-        if outcome.status == 200 and outcome.rest is None and state.quiet is quiet:
+        if outcome[STATUS] == 200 and outcome[REST] is None and state.quiet is quiet:
             return outcome
         # `partial`, since what a lambda sees is made a cell at every call, needed or not
         return outcome.then(partial(self._tell, state, quiet, call, world))

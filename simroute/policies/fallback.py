@@ -7,6 +7,8 @@ from itertools import pairwise
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
+from simroute.core.call import REQUEST, TARGET
+from simroute.core.outcome import STATUS
 from simroute.core.params import Doc, Status, TargetName
 from simroute.core.target import permits
 
@@ -53,12 +55,12 @@ class Fallback:
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         order = self._chain
-        if order is None or call.target is not None or call.request.forbids:
+        if order is None or call[TARGET] is not None or call[REQUEST].forbids:
             order = self._order(call, world)
             if not order:
                 return Outcome.rejected("fallback", 403)
         outcome = await send(call.to(order[0]))
-        if outcome.status == 200:
+        if outcome[STATUS] == 200:
             return outcome
         first = outcome
         for failed, target in pairwise(order):

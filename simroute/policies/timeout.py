@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from simroute.core import Call, Outcome, Rest, Send, World, layer
+from simroute.core.call import REQUEST
 from simroute.core.params import Doc, Period
 
 TOTAL, FIRST_TOKEN, BETWEEN_CHUNKS = "total", "first token", "between chunks"
@@ -44,7 +45,7 @@ class Timeout:
     ] = None
 
     def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]:
-        if call.request.streamed:
+        if call[REQUEST].streamed:
             return self._stream(call, send, world)
         within = world.within
         return within(self.total, send(call), TOTAL)

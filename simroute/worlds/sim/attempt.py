@@ -71,9 +71,7 @@ class Attempt(Service):
         self.target_number = number + 1
         self.callbacks = END
         self.abandoned = False
-        self.status = 0
         self.error = ""
-        self.began = -1.0
         self.decode = -1.0
         self.task = None
         self.turn = None
@@ -126,8 +124,13 @@ class Attempt(Service):
             return
         request, upstream = self.request, self.upstream
         block, i, now = request.block, request.i, upstream.kernel.env._now
-        if upstream.slots is not None:
+        if upstream.waiting:
             upstream.leave(self, now)
+        elif upstream.slots is not None:  # what `leave` does where nobody waits
+            upstream.busy -= 1
+            until = now if now < upstream.closes else upstream.closes
+            if until > self.began:
+                upstream.busy_seconds += until - self.began
         tokens_in, tokens_out = block.input_tokens[i], block.output_tokens[i]
         cached = block.cached_tokens[i]
         if block is upstream.billed and self.card is upstream.billed_at:
