@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-STATUS, REST = 0, 10
+STATUS: Final = 0
+REST: Final = 10
 """Places of an outcome's fields, for what is read at every send: `outcome[STATUS]` takes half the
 time of `outcome.status`."""
 
