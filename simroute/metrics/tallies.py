@@ -194,7 +194,7 @@ class Requests:
         size = len(self.context.names[name])
         table = self.by[name]
         if size == 1:  # all are of that name: no need to look
-            table[:, 0] += len(codes), np.count_nonzero(ok), cost.sum()
+            table[:, 0] += np.array([len(codes), np.count_nonzero(ok), cost.sum()])
             return
         table[0] += np.bincount(codes, minlength=size)
         table[1] += np.bincount(codes[ok], minlength=size)
