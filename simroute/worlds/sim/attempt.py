@@ -124,13 +124,8 @@ class Attempt(Service):
             return
         request, upstream = self.request, self.upstream
         block, i, now = request.block, request.i, upstream.kernel.env._now
-        if upstream.waiting:
+        if upstream.slots is not None:
             upstream.leave(self, now)
-        elif upstream.slots is not None:  # what `leave` does where nobody waits
-            upstream.busy -= 1
-            until = now if now < upstream.closes else upstream.closes
-            if until > self.began:
-                upstream.busy_seconds += until - self.began
         tokens_in, tokens_out = block.input_tokens[i], block.output_tokens[i]
         cached = block.cached_tokens[i]
         if block is upstream.billed and self.card is upstream.billed_at:

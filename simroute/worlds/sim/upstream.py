@@ -57,7 +57,7 @@ class Upstream:
         self.busy = 0
         self.busy_seconds = 0.0
         self.stops = scenario.abandoned == "stops"
-        self._hang_limit, self.closes = scenario.hang_limit, closes
+        self._hang_limit, self._closes = scenario.hang_limit, closes
         self.waiting: deque[Attempt] = deque()
         self.until = -math.inf
         self.refresh(0.0)
@@ -124,7 +124,7 @@ class Upstream:
     def leave(self, attempt: Attempt, now: float) -> None:
         """Gives the slot back; the next in the line takes it."""
         self.busy -= 1
-        until = now if now < self.closes else self.closes
+        until = now if now < self._closes else self._closes
         if until > attempt.began:
             self.busy_seconds += until - attempt.began
         if self.strain is not None and not self.busy:
