@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from simroute.config.loading import load
 from simroute.live import Gateway
@@ -14,16 +15,7 @@ from upstreams import PLAIN, Upstream, deployments
 
 SPEED = 20.0
 """How much faster the fake providers are."""
-CALM = [
-    "scenario.deployments.claude-sonnet.errors={529: 0, 500: 0}",
-    "scenario.deployments.gpt-4o.errors={500: 0, 503: 0}",
-    *(
-        f"scenario.workload.tasks.{name}={{share: 1, input_tokens: {{median: 30, sigma: 0.1}}, "
-        "output_tokens: {median: 12, sigma: 0.1}}"
-        for name in ("chat", "extract")
-    ),
-]
-"""The demo's deployments in its calm first minutes, with short answers."""
+CALM = Path(__file__).parent / "clients" / "calm.yaml"
 
 
 @asynccontextmanager
@@ -55,8 +47,8 @@ async def gateway(policy=PLAIN, clients=None, **answers):
 
 @asynccontextmanager
 async def mock(*words):
-    """The address of fake providers: claude-sonnet, gpt-4o, gemini-flash."""
-    configuration = load("mock", "demo", ["direct"], [*CALM, *words], 1, 1)
+    """The address of fake providers: claude-sonnet and gpt-4o."""
+    configuration = load("mock", str(CALM), ["direct"], [*words], 1, 1)
     async with listening(MockServer(Providers(configuration, "direct", SPEED)).app()) as url:
         yield url
 
