@@ -15,6 +15,8 @@ from simroute.policies.fallback import Fallback
 from simroute.policies.retry import Backoff, Retry
 from simroute.policies.timeout import Timeout
 from simroute.testing.script import Step, play
+from simroute.traces import Trace
+from tests.worlds.sim.test_service import ran
 
 PRICE = spec.PriceList(1.0, 1.0)
 
@@ -201,3 +203,25 @@ def test_tokens_a_minute_admit_what_the_refill_pays_for(charge):
     made = spec.Scenario(deployments=target, horizon=600.0, workload=load)
     found = replicate(Configuration("run", "test", made, {"policy": {}}), "policy", 0).metrics
     assert found["requests"] - found["rate_limited"] == pytest.approx(6600 / 101, abs=4)
+
+
+@pytest.mark.parametrize(("share", "name"), [(0.4, "p_at_40"), (0.3, "p")])
+def test_c06_a_breaker_trips_in_fair_weather_as_often_as_the_binomial_says(forms, share, name):
+    """Half of the last hundred calls, where 40 (30) % fail by a coin: the 101st of a run is refused
+    in P(Bin(100, p) >= 50) of 1,200 runs, within 4 sd, and in all others is sent."""
+    form, runs = forms["C06"], 1200
+    window, threshold = form["params"]["n"], form["params"]["threshold"]
+    made = spec.Scenario(
+        {"a": spec.Deployment("c", "m", price=PRICE, errors={500: share})}, horizon=1000.0
+    )
+    trace = Trace(
+        np.arange(1, window + 2) * 5.0, np.ones(window + 1, int), np.ones(window + 1, int)
+    )
+    sent = []
+    for seed in range(runs):
+        breaker = Breaker(rate=threshold, count_window=window, min_calls=window, cooldown=900.0)
+        sent.append(len(ran(made, {"breaker": breaker}, trace, seed)[1]["attempts"]["status"]))
+    assert set(sent) <= {window, window + 1}
+    expected = form["expected"][name]
+    sd = math.sqrt(expected * (1 - expected) / runs)
+    assert np.mean(np.array(sent) == window) == pytest.approx(expected, abs=4 * sd)

@@ -40,7 +40,7 @@ def played(scenario: str, policy: str, *overrides: str, seed: int = 1) -> Played
     metrics = replicate(made, policy, 0, sink).metrics
     names = {
         "requests": ("arrival_s", "outcome", "latency_s"),
-        "attempts": ("start_s", "attempt", "status"),
+        "attempts": ("start_s", "attempt", "status", "end_s", "target"),
     }
     rows = [
         {name: np.concatenate([chunk[name] for chunk in chunks[table]]) for name in columns}
@@ -233,3 +233,51 @@ def test_two_copies_at_once_are_too_much_where_there_is_none() -> None:
     late = played("hedging_backfires", "hedged_if_late")
     assert late.metrics["attempts_per_request"] < 1.05 + 1e-9
     assert late.metrics["slo_attainment"] >= direct.metrics["slo_attainment"] - 0.005
+
+
+def survivor(rate: float, *overrides: str, seed: int) -> tuple[Played, float, float]:
+    """Figures, how many calls are at the survivor when the outage ends (90 s), and for how long
+    after that more than two are."""
+    found = played(
+        "survivor_headroom",
+        "shared_by_halves",
+        f"scenario.workload.rate={rate}",
+        *overrides,
+        seed=seed,
+    )
+    mine = found.attempts["target"] == 1
+    begins, ends = (np.sort(found.attempts[name][mine]) for name in ("start_s", "end_s"))
+    grid = np.arange(90.0, 150.0, 0.02)
+    there = np.searchsorted(begins, grid, "right") - np.searchsorted(ends, grid, "right")
+    return found, float(there[0]), 0.02 * int((there <= 2).argmax())
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(1, 7), pytest.param(range(1, 21), marks=pytest.mark.slow)], ids=["few", "20"]
+)
+def test_p8_above_half_of_its_capacity_a_survivor_keeps_a_backlog(seeds: range) -> None:
+    """At .6: 1,200 calls wait at the end, within 10 %, and are gone 30 s later, within 4 s."""
+    found = [survivor(120, seed=seed)[1:] for seed in seeds]
+    backlog, recovery = np.mean(found, axis=0)
+    assert backlog == pytest.approx(1200, rel=0.10)
+    assert recovery == pytest.approx(30, abs=4)
+
+
+def test_p8_below_half_of_it_nobody_notices() -> None:
+    """At .45: as few wait as at a server that is 90 % busy, for less than 2 s, by the mean of six
+    seeds."""
+    found = [survivor(90, seed=seed)[1:] for seed in range(1, 7)]
+    backlog, recovery = np.mean(found, axis=0)
+    assert backlog < 40
+    assert recovery < 2
+
+
+def test_p8_a_bounded_queue_pays_with_what_it_refuses() -> None:
+    """At .6 with a hundred places: back after less than 4 s, and a sixth of the outage's 7,200
+    requests are lost, within 4 sd of a difference of Poisson counts."""
+    bound = [f"scenario.deployments.{name}.limits.queue=100" for name in ("one", "other")]
+    found = [survivor(120, *bound, seed=seed) for seed in range(1, 7)]
+    assert np.mean([recovery for _, _, recovery in found]) < 4
+    lost = [float((one.requests["outcome"] > 0).sum()) for one, _, _ in found]
+    sd = math.sqrt(60 * (120 + 100) / len(found))
+    assert np.mean(lost) == pytest.approx(1200 - 100, abs=4 * sd)
