@@ -166,6 +166,13 @@ def _particular_head(sample: Sample, parts: FittedParts) -> Iterator[str]:
             f"{count:,} requests ({part}) failed by their own fault or their account's: they are "
             f"`workload.invalid`."
         )
+    broken = sum(int((calls.failed & (calls.ttft > 0)).sum()) for calls in sample.calls.values())
+    if broken:
+        yield (
+            f"{broken:,} streamed answers failed after their first token: they are among `errors` "
+            f"by their status, since a log does not tell whether they were cut (`truncated`) or "
+            f"stopped (`stalled`)."
+        )
     if sample.without_status:
         yield (
             f"{sample.without_status:,} failed requests have no status: they are taken as the "
