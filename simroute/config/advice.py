@@ -93,6 +93,10 @@ def setting_notes(
             notes += [f"{key}.{text}" for text in _breaker_conflicts(layer)]
             if scenario is not None and "retry" not in kinds[:place]:
                 notes += [f"{key}.{text}" for text in _short_window(layer, scenario)]
+        elif layer.kind == "retry":
+            notes += [f"{key}.{text}" for text in _retry_conflicts(layer)]
+        elif layer.kind == "hedge":
+            notes += [f"{key}.{text}" for text in _hedge_conflicts(layer)]
         elif layer.kind == "timeout":
             if layer.first_token is not None and layer.first_token >= layer.total:
                 notes.append(
@@ -238,6 +242,29 @@ def _breaker_conflicts(layer: Any) -> Iterator[str]:
             f"{key}: one failure of {seen} calls is already more than rate: {rate:g}, so a "
             f"single one opens it; write at least {least}"
         )
+
+
+def _retry_conflicts(layer: Any) -> Iterator[str]:
+    """Parameters of a retry budget that another one replaces."""
+    budget = layer.budget
+    if budget is None or budget.tokens is None:
+        return
+    usual = type(budget)()
+    if budget.reserve != usual.reserve:
+        yield "budget.reserve: is not looked at beside tokens; leave one of them out"
+    if budget.ttl != usual.ttl and budget.failures is None:
+        yield "budget.ttl: is not looked at beside tokens; leave it out, or give failures"
+
+
+def _hedge_conflicts(layer: Any) -> Iterator[str]:
+    """Copies that can never be sent."""
+    if layer.attempts == 1:
+        yield "attempts: 1 is the first copy alone, so nothing is hedged; write at least 2"
+    elif layer.max_extra == 0:
+        yield "max_extra: 0 allows no further copy; write a share, or none"
+    elif layer.targets and layer.attempts > 1 + len(layer.targets):
+        most = 1 + len(layer.targets)
+        yield f"attempts: no more than {most} copies have a target; write {most}, or more targets"
 
 
 def _short_window(layer: Any, scenario: spec.Scenario) -> Iterator[str]:

@@ -134,11 +134,12 @@ def _check_accounts(check: ScenarioCheck) -> None:
             text += f"; {nearest(deployment.account, accounts)}" if accounts else ", nor others"
             check.refuse(("deployments", name, "account"), text, ("accounts",))
     used = {deployment.account for deployment in deployments.values()}
+    misspelt = bool(used - {None, *accounts})
     for name, shared in accounts.items():
-        if name not in used:
+        if name not in used and not misspelt:
             text = f"no deployment has account: {name}, so it limits nothing"
             check.refuse(("accounts", name), text, ("deployments",))
-        elif not has_rates(shared):
+        elif name in used and not has_rates(shared):
             check.refuse(("accounts", name), "limits nothing; give a rate, such as rpm: 1000")
 
 

@@ -14,6 +14,7 @@ from simroute.config.checks import check_names, check_scenario, readable_names
 from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.documents import read_documents
 from simroute.config.fields import declared_fields
+from simroute.config.idle_keys import idle_key_notes
 from simroute.config.incidents import replay_incidents
 from simroute.config.inputs import FILES, digest, pin_prices, read_inputs, run_calendar
 from simroute.config.lineups import in_order
@@ -273,6 +274,7 @@ def _read_files(
         result.problems += error.lines
         return Unread([*unread.keys, ("horizon",)], files=True)
     result.notes += advice.caller_notes(scenario.workload)
+    result.notes += idle_key_notes(scenario)
     result.scenario = pin_prices(scenario, result.notes)
     return unread
 

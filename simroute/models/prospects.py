@@ -1,8 +1,8 @@
 """The outcome, time and bill of a call to a deployment, for whole blocks of requests at once: the
 rules of the simulated world, without its limits.
 
-Each call is sent when its request arrives. Rate limits and slots depend on what else is sent, so
-they are left out.
+Each call is sent when its request arrives. Rate limits, slots, load and cold starts depend on what
+else is sent, so they are left out.
 """
 
 from __future__ import annotations
