@@ -57,10 +57,8 @@ class Episodes(NamedTuple):
 @dataclass(frozen=True)
 class FaultProcess:
     """Something that comes and goes at random over `targets`: an outage, or the bad spells of a
-    deployment. share: of the outage's spells that are of this kind (full, or reaching others).
-
-    Kinds of one outage never come together; that they are taken for independent makes a difference
-    in the chance of two at once alone.
+    deployment. share: of the outage's spells that are of this kind (full, or reaching others);
+    of: the outage of which this is a kind, as kinds of one never come together.
     """
 
     name: str
@@ -69,6 +67,7 @@ class FaultProcess:
     clustered: spec.Clustered | None = None
     share: float = 1.0
     load: spec.Workload | None = None
+    of: str = ""
 
     def law(self, horizon: float, edges: np.ndarray) -> ProcessLaw:
         if self.clustered is not None:  # stationary, exponential
@@ -134,13 +133,16 @@ class Exposures:
             np.zeros(len(middle), np.int64),
         )
         laws = [process.law(horizon, edges) for process in self._random]
+        groups = self._groups(laws)
         states = []
         for size in range(1, min(TOGETHER, len(laws)) + 1):
             for places in combinations(range(len(laws)), size):
+                if len({self._random[place].of or place for place in places}) < size:
+                    continue  # kinds of one outage
                 chance = np.prod(
                     [
-                        law.presence if place in places else 1 - law.presence
-                        for place, law in enumerate(laws)
+                        next((laws[place].presence for place in kinds if place in places), absent)
+                        for kinds, absent in groups
                     ],
                     axis=0,
                 )
@@ -149,9 +151,7 @@ class Exposures:
                     if share > 0:
                         states.append(self._state(places, code, share, laws))
         states.sort(key=lambda state: -state.expected)
-        any_of_them = float(
-            (load * (1 - np.prod([1 - law.presence for law in laws], axis=0))).sum()
-        )
+        any_of_them = float((load * (1 - np.prod([absent for _, absent in groups], axis=0))).sum())
         kept, rest = states[:STATES], any_of_them - sum(state.expected for state in states[:STATES])
         if rest > 1e-12:
             longest = max(law.length_biased for law in laws)
@@ -162,6 +162,16 @@ class Exposures:
                 )
             )
         return kept
+
+    def _groups(self, laws: list[ProcessLaw]) -> list[tuple[list[int], np.ndarray]]:
+        """Of each outage, the places of its kinds, and P(none of them is there)."""
+        groups: dict[str, list[int]] = {}
+        for place, process in enumerate(self._random):
+            groups.setdefault(process.of or process.name, []).append(place)
+        return [
+            (kinds, np.asarray(1 - np.sum([laws[place].presence for place in kinds], axis=0)))
+            for kinds in groups.values()
+        ]
 
     def _state(
         self, places: tuple[int, ...], code: int, share: float, laws: list[ProcessLaw]
@@ -265,6 +275,7 @@ def _kinds(name: str, outage: spec.Outage, scenario: spec.Scenario) -> Iterator[
                     outage=outage,
                     share=share * part,
                     load=scenario.workload,
+                    of=name,
                 )
 
 

@@ -158,6 +158,9 @@ def test_a_policy_that_is_told_the_choices_reproduces_them_in_the_simulator(scen
             "scenario.deployments.gemini-flash.errors={invalid_body: 0.1, quota: 0.05, reset: 0.1}",
             "scenario.deployments.gemini-flash.max_input_tokens=3000",
             "scenario.outages.morning.status=reset",
+            "scenario.outages.morning.ramp=5m",
+            "scenario.outages.morning.flapping={bad: 3m, fair: 1m}",
+            "scenario.outages.morning.depth.spread=0.1",
         ]
         words += [
             "scenario.workload.burstiness={cv: 1.5, peak: 4}",
