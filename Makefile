@@ -19,7 +19,7 @@ LATER := tests/cli tests/docs tests/studies tests/truth tests/report tests/test_
 	tests/fitting/test_round_trip.py tests/fitting/test_absorbed.py tests/fitting/test_forecast.py \
 	tests/traces/test_any_content.py tests/traces/test_failures.py tests/traces/test_identity.py
 
-.PHONY: help setup demo test test-fast test-browser test-live test-slow chaos soak bench bench-live docs docs-findings lint clean
+.PHONY: help setup demo test test-fast test-browser test-live test-slow chaos soak bench bench-live docs docs-findings docs-parity lint clean
 
 help:
 	@echo "make setup      .venv with every extra and the tools"
@@ -34,7 +34,7 @@ help:
 	@echo "make lint       ruff, mypy, import directions"
 	@echo "make bench      speed, memory and start-up of this machine; what a search costs (minutes)"
 	@echo "make bench-live  what the gateway adds to a call, against plain aiohttp and a bare relay"
-	@echo "make docs       the documentation, in site/ (docs-findings: the figures in it, anew)"
+	@echo "make docs       the documentation, in site/ (docs-findings, docs-parity: the figures in it, anew)"
 	@echo "make clean      remove what the others made"
 
 setup: .venv/.stamp
@@ -107,6 +107,9 @@ bench-live: setup
 docs-findings: setup
 	@$(BIN)/python docs/findings.py
 	@$(BIN)/python docs/studied.py
+
+docs-parity: setup
+	@$(BIN)/python docs/parities.py
 
 clean:
 	rm -rf .venv build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

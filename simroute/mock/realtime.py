@@ -80,7 +80,9 @@ class Providers:
 
     def uniform(self, layer: str, stream: str, call: Call) -> float:
         """What a layer draws in the simulation for the request of the scenario that a call's
-        session names."""
+        session names; for a ping, which is none of these, the middle."""
+        if not call.request.session.isdecimal():
+            return 0.5
         request = self._named_request(int(call.request.session))
         return self.world.senses.uniform(layer, stream, Call(request))
 
