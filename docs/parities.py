@@ -16,7 +16,7 @@ from typing import Any
 PAGE = Path(__file__).parent / "parity.md"
 SCENARIOS = ("anthropic_outage", "rate_limit_storm", "flaky_provider")
 POLICIES = ("circuit_breaker", "layered")
-SPEED, REQUESTS = "5", "1000"
+SPEED, REQUESTS = "10", "500"
 """Of the run in real time; the other has the command's own number of requests."""
 HEADS = {
     "success_rate": "success, points",

@@ -37,9 +37,9 @@ BATCHES = 10
 TICK_S = 1.0
 """Scenario's seconds between pieces of a fake provider's stream."""
 CHARACTERS_A_TOKEN = 4
-KEPT_ALIVE_S = 5.0
-"""Scenario's seconds for which a caller keeps a connection: half as long as the gateway does, so
-that he never asks on one that is just being closed."""
+SILENT_S, KEPT_ALIVE_S = 3600.0, 5.0
+"""Scenario's seconds for which servers keep a connection on which nothing is asked, and callers do:
+a machine that is busy for a moment breaks none."""
 
 
 class Played(NamedTuple):
@@ -212,7 +212,7 @@ def simulate(configuration: Configuration, policy: str) -> tuple[Played, list[An
 async def _serve(configuration: Configuration, policy: str, blocks: Sequence[Any]) -> Played:
     """The same requests through sockets; in the loop's seconds, which are the scenario's."""
     providers = Providers(configuration, policy)
-    mock = Listener(MockServer(providers, TICK_S).app())
+    mock = Listener(MockServer(providers, TICK_S).app(), SILENT_S)
     address = f"http://127.0.0.1:{await mock.start('127.0.0.1', 0)}"
     entries = deployment_entries(configuration, providers, address)
     rows: dict[int, RequestRow] = {}
@@ -235,7 +235,7 @@ async def _serve(configuration: Configuration, policy: str, blocks: Sequence[Any
     )
     server = Server(Clients({}), policy)
     server.serve(gateway)
-    front = Listener(server.app())
+    front = Listener(server.app(), SILENT_S)
     port = await front.start("127.0.0.1", 0)
     session = aiohttp.ClientSession(
         f"http://127.0.0.1:{port}",

@@ -87,9 +87,9 @@ QUIET.propagate = False
 
 
 class Listener:
-    """An application on a socket."""
+    """An application on a socket. silent: as `SILENT_S`."""
 
-    def __init__(self, app: web.Application) -> None:
+    def __init__(self, app: web.Application, silent: float = SILENT_S) -> None:
         # a caller who goes away cancels what is done for him
         self._runner = web.AppRunner(
             app,
@@ -97,7 +97,7 @@ class Listener:
             access_log=None,
             logger=QUIET,  # it would quote headers and bodies
             shutdown_timeout=1.0,
-            keepalive_timeout=SILENT_S,
+            keepalive_timeout=silent,
         )
         self._server: asyncio.Server | None = None
 
