@@ -175,11 +175,11 @@ def test_all_moments_of_a_run_are_shortened_with_it():
     """A flash crowd and a new price, which are no outages."""
     words = [
         "scenario.workload.spikes={rush: {start: 20m, end: 40m, factor: 3}}",
-        "scenario.deployments.gpt-4o.price_steps={cut: {at: 1h, input: 1, output: 2}}",
+        "scenario.deployments.gpt-oss.price_steps={cut: {at: 1h, input: 1, output: 2}}",
     ]
     scenario = load("parity", "steady", ["direct"], words, 1, 1).scenario
     requests = scenario.workload.rate * scenario.horizon / 10
     short = compressed(scenario, requests)
     assert short.workload.spikes["rush"].start == pytest.approx(120)
     assert short.workload.spikes["rush"].end == pytest.approx(240)
-    assert short.deployments["gpt-4o"].price_steps["cut"].at == pytest.approx(360)
+    assert short.deployments["gpt-oss"].price_steps["cut"].at == pytest.approx(360)
