@@ -64,10 +64,14 @@ class Grant:
 
     def amounts(self, tokens: Tokens) -> tuple[float, float, float, float]:
         """What the call is charged when it is let in, by what axes count."""
+        asked, output, most, cached = tokens
         charge = self.limits.charge
-        output = {"estimate": tokens.output, "generated": 0}.get(charge, tokens.max_output)
-        read = tokens.cached if self.limits.cached == "free" else 0
-        asked = tokens.input - read
+        if charge == "generated":
+            output = 0
+        elif charge != "estimate":
+            output = most
+        if self.limits.cached == "free":
+            asked -= cached
         return 1.0, float(asked + output), float(asked), float(output)
 
     def wait(self, now: float, amounts: tuple[float, ...]) -> float:
@@ -132,11 +136,12 @@ class RateLimit:
             grant.limits.charge in ("correct", "generated") or grant.limits.counts == "answered"
             for grant in self._grants
         )
+        self.has_quota = any(grant.quota < math.inf for grant in self._grants)
 
     @property
     def is_used_up(self) -> bool:
         """Whether a quota of money is spent."""
-        return any(grant.billed >= grant.quota for grant in self._grants)
+        return self.has_quota and any(grant.billed >= grant.quota for grant in self._grants)
 
     def take(
         self,
@@ -149,6 +154,15 @@ class RateLimit:
         """None if the call may pass (and is charged), else the seconds until it may: infinite if it
         is charged more than a window grants."""
         tokens = Tokens(input_tokens, output_tokens, max_output_tokens, cached_tokens)
+        if len(self._grants) == 1:  # nearly always
+            (grant,) = self._grants
+            amounts = grant.amounts(tokens)
+            wait = grant.wait(now, amounts)
+            if wait == 0:
+                grant.spend(now, amounts)
+                return None
+            grant.refuse(now, amounts)
+            return wait
         asked = [(grant, grant.amounts(tokens)) for grant in self._grants]
         wait = max(grant.wait(now, amounts) for grant, amounts in asked)
         for grant, amounts in asked:

@@ -133,7 +133,7 @@ class Attempt(Service):
         else:
             nano = self.card.bill(tokens_in, tokens_out, cached, block.written_tokens[i])
         request.nano += nano
-        if upstream.limits is not None:
+        if upstream.settles:
             upstream.settle(self, now, tokens_out, nano)
         request.served = self
         graded = upstream.graded[block.task[i]]
@@ -235,7 +235,7 @@ class Attempt(Service):
         retry_after, abandoned, now = self.retry_after, self.abandoned, upstream.kernel.env._now
         error, ledger = "abandoned" if abandoned else self.error, upstream.ledger
         # not if it was refused
-        if upstream.limits is not None and (self.began >= 0 or self.due == math.inf):
+        if upstream.settles and (self.began >= 0 or self.due == math.inf):
             upstream.settle(self, now, tokens_out, nano)
         ledger.details[len(ledger.attempts)] = pack_detail(
             self.left if abandoned else now,

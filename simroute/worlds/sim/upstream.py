@@ -47,7 +47,8 @@ class Upstream:
         self.name = model.target.name
         self.graded = model.is_graded
         self.truncated = model.spec.truncated
-        self.limits = model.limits
+        self.limits = granted = model.limits
+        self.settles = granted is not None and (granted.settles or granted.has_quota)
         self.slots: float | None = limits.concurrency
         self.room = limits.queue
         latency, is_described = model.spec.latency, model.empirical is None
