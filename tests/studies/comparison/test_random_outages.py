@@ -9,10 +9,10 @@ from simroute.api import compare
 from simroute.config.configuration import Configuration
 from simroute.metrics import METRICS, Figures
 from simroute.models.exposure import FaultState
-from simroute.models.spec import Deployment, Outage, Scenario, Slo
+from simroute.models.spec import Deployment, Depth, Outage, PriceList, Scenario, Slo, Workload
 from simroute.statistics.intervals import NOMINAL, Confidence, interval
 from simroute.studies.comparison.estimates import metric_interval
-from simroute.studies.comparison.random_outages import OutageExposure
+from simroute.studies.comparison.random_outages import OutageExposure, expected_exposures
 from simroute.studies.comparison.study import Study
 
 
@@ -187,3 +187,26 @@ def test_the_simulator_itself_is_held_as_often_as_the_surrogate(tmp_path, monkey
     found = [study.intervals["direct"]["success_rate"] for study in studies]
     assert sum(each.low <= truth <= each.high for each in found) >= 54
     assert sum(study.verdict[0]["meets_slo"] is True for study in studies) <= 2
+
+
+def test_rare_kinds_of_outages_are_states_of_their_own() -> None:
+    """One in a thousand is full: the exposure has a state for it, whether any replication meets it
+    or not. The scenario has statuses and names among its errors."""
+    outage = Outage(
+        provider="c",
+        mean_between=4000.0,
+        repair=300.0,
+        error_share=0.2,
+        status="refused",
+        depth=Depth(full=0.001),
+    )
+    made = Scenario(
+        {"a": Deployment("c", "m", price=PriceList(1, 1), errors={500: 0.01, "reset": 0.01})},
+        horizon=3600.0,
+        workload=Workload(rate=0.05),
+        outages={"o": outage},
+    )
+    exposure = expected_exposures(Configuration("compare", "s", made, {"direct": {}}, 1, 4))
+    assert exposure is not None
+    assert [state.faults for state in exposure.states] == [("o",), ("o in full",)]
+    assert exposure.states[1].expected == pytest.approx(exposure.states[0].expected / 999)
