@@ -12,6 +12,7 @@ from simroute.fitting.goodness import GoodnessRow, compare_with_model, describe_
 from simroute.fitting.parts import FittedParts, fit_parts
 from simroute.fitting.sample import UNKNOWN_STATUS, Calls, Sample, read_sample
 from simroute.fitting.scenario import annotated_scenario, build_scenario
+from simroute.fitting.sessions import SessionFit
 from simroute.models import spec
 from simroute.statistics.estimate import Estimate
 from simroute.text import clean, duration, percent
@@ -109,6 +110,17 @@ def fit(
     return result
 
 
+def _as_sessions(found: SessionFit) -> str:
+    """How a scenario says them, where the log tells pauses."""
+    if found.median is None or found.sigma is None or found.turns.value <= 1:
+        return ""
+    think = f"{{median: {found.median.value:.3g}, sigma: {found.sigma.value:.2f}}}"
+    return (
+        f" Without burstiness, workload.sessions: {{turns: {found.turns.value:.2f}, think: "
+        f"{think}, next: clock}} plays them; what of prompts is sent again is not fitted."
+    )
+
+
 def never_answered(parts: FittedParts) -> list[tuple[str, Calls]]:
     """(name, calls) of the deployments that answered no call."""
     return [
@@ -186,7 +198,10 @@ def _particular_head(sample: Sample, parts: FittedParts) -> Iterator[str]:
             else f"; pauses {pauses[0]:.3g} / {pauses[1]:.3g} / {pauses[2]:.3g} s at p10 / p50 / "
             f"p90"
         )
-        yield f"Sessions (not simulated): {turns.value:.2f} turns ({turns.describe()}){more}."
+        yield (
+            f"Sessions (not in this scenario, whose arrivals are as they came): {turns.value:.2f} "
+            f"turns ({turns.describe()}){more}.{_as_sessions(parts.sessions)}"
+        )
     if parts.repeats is not None and parts.repeats.share is None:
         again = parts.repeats.again
         yield (
