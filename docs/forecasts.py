@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from simroute.config import catalogue, yaml_reader
+from simroute.config.lineups import read_scenario
 from simroute.fitting.forecast import ForecastPlan, forecast
 from simroute.fitting.forecast_result import Forecast
 from simroute.text import duration
@@ -30,7 +30,7 @@ UNITS = {
 
 def forecasts() -> dict[str, Forecast]:
     """Of each log, at the prices of the demo's first deployment."""
-    given = yaml_reader.read(catalogue.find("scenarios", "demo")).data["deployments"]
+    given = read_scenario("demo").data["deployments"]
     return {
         name: forecast(read([DATA / name]), name, ForecastPlan(TRAIN, RUNS), given) for name in LOGS
     }
