@@ -61,6 +61,12 @@ HEADS = {
     "breaker_opened": "breaker opened",
     "ttft_p95_s": "first token p95",
     "wasted_usd": "wasted",
+    "abandoned_share": "gave up",
+    "resolved_share": "answered in the end",
+    "forbidden_share": "from elsewhere",
+    "prompt_cached_share": "read from caches",
+    "prompt_cache_saved_usd": "saved by caches",
+    "truncated": "broken streams",
 }
 CLAIM = re.compile(r"<!-- holds: (\S+) (<|>|=) (\S+) -->")
 
@@ -68,11 +74,12 @@ CLAIM = re.compile(r"<!-- holds: (\S+) (<|>|=) (\S+) -->")
 @dataclass(frozen=True)
 class Page:
     """What is run for a scenario. `more`: figures besides the usual ones; `without`: an override
-    whose effect on the cost is measured as well."""
+    whose effect on the cost is measured as well; `shown`: figures under it that are told."""
 
     policies: tuple[str, ...]
     more: tuple[str, ...] = ()
     without: str = ""
+    shown: tuple[str, ...] = ()
 
 
 OUTAGE = ("direct", "retry_only", "failover", "circuit_breaker")
@@ -92,6 +99,47 @@ PAGES = {
     ),
     "budget_month": Page(
         ("failover", "budget_shift", "layered", "cascade", "cached"), ("cost_usd",)
+    ),
+    "flapping": Page((*OUTAGE, "gallery/long_breaker"), ("breaker_opened",)),
+    "brown_out": Page(
+        (*OUTAGE, "gallery/hedged", "gallery/long_breaker"),
+        ("time_on_failing_target_s",),
+        "policy.timeout.total=12s",
+        ("success_rate", "slo_attainment"),
+    ),
+    "stalled_streams": Page(
+        ("direct", "failover", "circuit_breaker", "gallery/chunks", "gallery/long_breaker"),
+        ("truncated",),
+    ),
+    "shared_shock": Page((*OUTAGE, "gallery/long_breaker", "gallery/three_companies")),
+    "flash_crowd": Page(
+        (*OUTAGE, "gallery/limited"), ("resolved_share", "abandoned_share", "rate_limited")
+    ),
+    "cold_cache": Page(
+        ("direct", "failover", "cached", "gallery/cache_alone"),
+        ("cache_hit_rate", "rate_limited"),
+        "~scenario.gateway.restart_every",
+        ("success_rate", "cache_hit_rate"),
+    ),
+    "agents": Page(
+        ("direct", "failover", "circuit_breaker", "gallery/spread", "gallery/long_prompts"),
+        ("ttft_p95_s", "prompt_cached_share", "wasted_usd"),
+    ),
+    "model_drift": Page(
+        ("direct", "circuit_breaker", "layered", "cascade", "gallery/spread"),
+        (),
+        "~scenario.deployments.claude-sonnet.quality_steps",
+        ("quality_mean",),
+    ),
+    "bad_month": Page((*OUTAGE, "gallery/three_companies"), ("time_on_failing_target_s",)),
+    "residency": Page(
+        ("direct", "failover", "circuit_breaker", "gallery/three_companies"), ("forbidden_share",)
+    ),
+    "replicas": Page(
+        ("failover", "circuit_breaker", "cached", "gallery/long_breaker"),
+        ("cache_hit_rate", "breaker_opened", "time_on_failing_target_s"),
+        "scenario.gateway.shared=true",
+        ("slo_attainment", "latency_p95_s", "cache_hit_rate", "time_on_failing_target_s"),
     ),
 }
 
@@ -127,11 +175,17 @@ def measured(name: str, replications: int = REPLICATIONS) -> dict[str, Any]:
         policy: {metric: found[metric].plain() for metric in metrics}
         for policy, found in study.intervals.items()
     }
-    if page.without:
-        for policy, saved in savings(study, ran(name, page, [page.without], replications)).items():
-            figures[policy]["saved"] = saved.plain()
     kept = {entry["policy"]: entry["meets_slo"] for entry in study.verdict}
     made = {"figures": figures, "differences": differences(study)}
+    if page.without:
+        other = ran(name, page, [page.without], replications)
+        for policy, saved in savings(study, other).items():
+            figures[policy]["saved"] = saved.plain()
+        if page.shown:
+            made["without"] = {
+                policy: {metric: found[metric].plain() for metric in page.shown}
+                for policy, found in other.intervals.items()
+            }
     return {
         "files": hashes(name),
         "seed": SEED,
@@ -235,19 +289,28 @@ def figures(name: str, record: dict[str, Any]) -> str:
     ]
     parts = [table(("policy", "kept", *(HEADS[metric] for metric in metrics)), rows)]
     if PAGES[name].without:
-        saved = (
-            (f"`{policy}`", span(*found["saved"].values(), "USD"))
-            for policy, found in record["figures"].items()
-        )
-        parts += [
-            f"Against the same weather without it (`{PAGES[name].without}`):",
-            table(("policy", "saved by 1,000 requests"), saved),
-        ]
+        parts += otherwise(PAGES[name], record)
     made = (
         f"Means of {record['replications']} replications, with 95 % intervals; what the "
         f"columns mean: [Metrics](../reference/metrics.md)."
     )
     return "\n\n".join([*parts, made, f"```sh\n{command(name)}\n```"])
+
+
+def otherwise(page: Page, record: dict[str, Any]) -> list[str]:
+    """The same weather under the override `without`: what it costs, and how it goes there."""
+    rows = (
+        (
+            f"`{policy}`",
+            span(*found["saved"].values(), "USD"),
+            *(cell(metric, record["without"][policy][metric]) for metric in page.shown),
+        )
+        for policy, found in record["figures"].items()
+    )
+    heads = (f"{HEADS[metric]} there" for metric in page.shown)
+    told = "the same weather without it" if not page.shown else "the same weather"
+    told += f" (`{page.without}`)" if not page.shown else f" under `{page.without}`"
+    return [f"Against {told}:", table(("policy", "saved by 1,000 requests", *heads), rows)]
 
 
 def cell(metric: str, found: dict[str, float | None]) -> str:
@@ -273,14 +336,17 @@ def broken(text: str, record: dict[str, Any]) -> list[str]:
 
 def value(term: str, record: dict[str, Any]) -> float:
     """A number; POLICY.METRIC with .low, .high or (the default) .mean behind it; B-A.METRIC, a
-    paired difference; B/A.METRIC, a ratio of means."""
+    paired difference; B/A.METRIC, a ratio of means; ~POLICY.METRIC, under the page's override."""
     if re.fullmatch(r"-?[0-9.]+", term):
         return float(term)
     who, metric, *bound = re.split(r"\.(?=[a-z])", term)
     if "/" in who:
         b, a = (record["figures"][policy][metric]["mean"] for policy in who.split("/"))
         return float(b / a)
-    found = record["differences" if "-" in who else "figures"][who]
+    if who.startswith("~"):
+        found = record["without"][who[1:]]
+    else:
+        found = record["differences" if "-" in who else "figures"][who]
     return float(found[metric][bound[0] if bound else "mean"])
 
 

@@ -53,6 +53,9 @@ def scenarios() -> str:
             ("scenario", "question"),
             (row for row, name in zip(rows, names, strict=True) if name in own),
         ),
+        "Some are compared with policies of the folder `gallery/` besides the usual ones, each of "
+        "which changes one thing that helps there, and may do harm elsewhere. A storm of retries "
+        "that outlives what set it off is `phenomena/metastable_failure`, below.",
         "These belong to studies of one or two settings each, over ranges of their values:",
         table(
             ("scenario", "question"),

@@ -177,6 +177,10 @@ OWN: dict[str, Callable[[], dict[str, Any]]] = {
 
 # -- runs ------------------------------------------------------------------------------------------
 
+RATES = dict.fromkeys(("agents", "brown_out", "flapping", "replicas", "residency"), 0.1) | {
+    "bad_month": 0.0003, "cold_cache": 0.15, "flash_crowd": 0.2, "model_drift": 0.05,
+    "shared_shock": 0.04, "stalled_streams": 0.06,
+}  # fmt: skip
 SHORT = {
     "budget_day": ["scenario.workload.rate=0.03", "scenario.budget.usd=9"],
     "budget_month": ["scenario.workload.rate=0.001", "scenario.budget.usd=8"],
@@ -192,6 +196,7 @@ SHORT = {
     "rate_limit_storm": ["scenario.horizon=10m"],
     "semantic_cache": ["scenario.horizon=15m"],
     "steady": ["scenario.horizon=8m"],
+    **{name: [f"scenario.workload.rate={rate}"] for name, rate in RATES.items()},
 }
 """What makes a packaged scenario short, outages and budgets included. Those of a folder, such as
 phenomena, have tests that know what comes out."""
