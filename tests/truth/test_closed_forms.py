@@ -1,7 +1,6 @@
 """The whole simulator against theory. Tolerances are four standard deviations, scaled from the
 measured ones of closed_forms.json."""
 
-import json
 import math
 
 import numpy as np
@@ -19,13 +18,6 @@ from simroute.traces import Trace
 from tests.worlds.sim.test_service import ran
 
 PRICE = spec.PriceList(1.0, 1.0)
-
-
-@pytest.fixture(scope="module")
-def forms(shared):
-    """closed_forms.json by id."""
-    data = json.loads((shared / "vectors" / "closed_forms.json").read_text(encoding="utf-8"))
-    return {form["id"]: form for form in data["oracles"]}
 
 
 def near(form, name, value, n):

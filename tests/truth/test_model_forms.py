@@ -2,7 +2,6 @@
 what is simulated. Tolerances are four standard deviations, scaled from those that
 closed_forms.json measured."""
 
-import json
 import math
 from typing import Any
 
@@ -18,13 +17,6 @@ from simroute.policies.timeout import Timeout
 
 ONE = spec.Lengths(median=1, sigma=0.0)
 WAITED = 1e-9
-
-
-@pytest.fixture(scope="module")
-def forms(shared: Any) -> dict[str, Any]:
-    """closed_forms.json by id."""
-    data = json.loads((shared / "vectors" / "closed_forms.json").read_text(encoding="utf-8"))
-    return {form["id"]: form for form in data["oracles"]}
 
 
 def near(form: dict[str, Any], n: int, **values: float) -> None:
