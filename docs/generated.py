@@ -62,7 +62,7 @@ def scenarios() -> str:
             (row for row, name in zip(rows, names, strict=True) if name not in own),
         ),
         "These show what is known of such systems, each with policies of a folder of that name: "
-        "retries and their budgets, throttling, jitter, load and hedging. "
+        "retries and their budgets, throttling, jitter, load, hedging, breakers and caches. "
         "`simroute compare scenario=phenomena/metastable_failure "
         "policy=direct,phenomena/impatient,phenomena/patient`:",
         table(("scenario", "question"), phenomena()),

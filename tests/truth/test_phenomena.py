@@ -235,6 +235,82 @@ def test_two_copies_at_once_are_too_much_where_there_is_none() -> None:
     assert late.metrics["slo_attainment"] >= direct.metrics["slo_attainment"] - 0.005
 
 
+@pytest.mark.parametrize(
+    ("policy", "rate", "least", "most"),
+    [
+        ("shards", None, 0.89, 0.91),
+        ("shards_one_breaker", 0.5, 0.89, 0.91),
+        ("shards_one_breaker", 0.1, 0.0, 0.5),
+        ("shards_own_breakers", 0.5, 0.89, 0.91),
+    ],
+)
+def test_p7_a_breaker_wider_than_the_failure_makes_it_total(
+    policy: str, rate: float | None, least: float, most: float
+) -> None:
+    """One shard of ten down: .9 succeed without a breaker, with one for all that opens at half, and
+    with one each, which sheds the dead shard; less than half with one for all that opens at a
+    tenth. 40,000 calls, whose sd is .0015."""
+    words = [] if rate is None else [f"policy.breaker.rate={rate}"]
+    found = played("breaker_scope", policy, *words)
+    assert least < found.metrics["success_rate"] < most
+    dead = (found.attempts["target"] == 0).mean()
+    if policy == "shards_own_breakers":
+        # twenty calls at first, then a trial every 100 s or so
+        assert (found.attempts["target"] == 0).sum() <= 20 + 4000 / 100
+    elif most > 0.5:
+        assert dead == pytest.approx(0.1, abs=0.006)
+
+
+def test_p7_a_provider_of_coins_is_half_up_without_a_breaker() -> None:
+    """Half of all calls fail, each by itself: five in a row open it for 30 s, so that .0482 succeed
+    (closed form C01: .9036 refused), and without a breaker .5."""
+    coins = [f"scenario.deployments.shard-{i}.errors.503=0.5" for i in range(10)]
+    assert played("breaker_scope", "shards", *coins).metrics["success_rate"] == pytest.approx(
+        0.5, abs=4 * math.sqrt(0.25 / 40_000)
+    )
+    opens = ["failures=5", "consecutive=true", "cooldown=30s", "rate=null", "count_window=null"]
+    words = [f"policy.breaker.{word}" for word in opens]
+    found = played("breaker_scope", "shards_one_breaker", *coins, *words).metrics
+    p, n, rest, lam = 0.5, 5, 30.0, 10.0
+    calls = (1 - p**n) / ((1 - p) * p**n)
+    cycle = calls / lam + (rest + 1 / lam) / (1 - p)
+    refused = rest / (1 - p) / cycle
+    # some 60 cycles: rests of 60 s (sd 42), 6.2 s until it opens (sd 6.2)
+    sd = math.hypot((1 - refused) * 42, refused * 6.2) / cycle / math.sqrt(4000 / cycle)
+    assert found["rejected"] / found["requests"] == pytest.approx(refused, abs=4 * sd)
+    assert found["success_rate"] == pytest.approx((1 - refused) * (1 - p), abs=4 * sd * (1 - p))
+
+
+def missed(seed: int, until: np.ndarray) -> np.ndarray:
+    """Calls that reach a provider without a limit within so long after the cache was emptied."""
+    no_limit = "scenario.deployments.backend.limits.rpm=60000"
+    sent = played("cold_cache", "remembered", no_limit, seed=seed).attempts["start_s"]
+    assert not ((sent > 590) & (sent < 600)).any()
+    return np.searchsorted(np.sort(sent), 600.0 + until) - np.searchsorted(np.sort(sent), 600.0)
+
+
+def test_a_cold_cache_sends_what_its_questions_say() -> None:
+    """Misses within 1, 10 and 60 s: for each question, asked r times a second and answered in d,
+    r d + 1 - exp(-r (t - d)); within 4 sd of a Poisson count, six seeds."""
+    weights = 1 / np.arange(1, 201)
+    rates, late, until = 20 * weights / weights.sum(), 0.1, np.array([1.0, 10.0, 60.0])
+    expected = [(rates * late + 1 - np.exp(-rates * (t - late))).sum() for t in until]
+    found = np.array([missed(seed, until) for seed in range(1, 7)])
+    for mean, wanted in zip(found.mean(axis=0), expected, strict=True):
+        assert mean == pytest.approx(wanted, abs=4 * math.sqrt(wanted / len(found)))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_cold_cache_fails_where_a_warm_one_asks_nobody(seed: int) -> None:
+    """5/s are granted: the ten minutes before end with all answered; within 2 s of its loss some 40
+    calls come of which 10 may pass; two minutes later all are answered again."""
+    found = played("cold_cache", "remembered", seed=seed).requests
+    ok, at = found["outcome"] == 0, found["arrival_s"]
+    assert ok[(at > 480) & (at < 600)].mean() > 0.999
+    assert ok[(at > 600) & (at < 602)].mean() < 0.8
+    assert ok[at > 720].mean() > 0.999
+
+
 def survivor(rate: float, *overrides: str, seed: int) -> tuple[Played, float, float]:
     """Figures, how many calls are at the survivor when the outage ends (90 s), and for how long
     after that more than two are."""
