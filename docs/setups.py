@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from generated import table
 
+from simroute.core import Price
 from simroute.models import spec
 from simroute.models.calendar import workload_calendar
 from simroute.models.prices import resolve_prices
 from simroute.models.traffic_mix import streamed_share, task_shares
 from simroute.text import duration
+
+MANY = 12
+"""Steps of a price that are still told one by one."""
 
 
 def setup(scenario: spec.Scenario) -> str:
@@ -166,9 +170,7 @@ def deployments(scenario: spec.Scenario) -> str:
 def row(name: str, one: spec.Deployment, scenario: spec.Scenario) -> tuple[str, ...]:
     (_, price), *steps = resolve_prices(one, scenario.horizon, workload_calendar(scenario.workload))
     speed, quality = one.latency, one.quality
-    asked = f"{price.input:g} / {price.output:g}" + "".join(
-        f"; from {duration(at)} on {new.input:g} / {new.output:g}" for at, new in steps
-    )
+    asked = priced(price, steps)
     right = "" if quality is None else answers(quality)
     first, each = (
         f"{speed.base + speed.per_1k_input:.2f} s",
@@ -182,6 +184,17 @@ def row(name: str, one: spec.Deployment, scenario: spec.Scenario) -> tuple[str, 
         each,
         right,
         "; ".join(besides(one)),
+    )
+
+
+def priced(price: Price, steps: Sequence[tuple[float, Price]]) -> str:
+    """What it costs, with its steps; if it goes up and down daily for many days, between what."""
+    levels = sorted({(each.input, each.output) for each in (price, *(new for _, new in steps))})
+    if len(steps) > MANY and len(levels) == 2:
+        (low, cheap), (high, dear) = levels
+        return f"{low:g} / {cheap:g} or {high:g} / {dear:g}, by the hour of the day"
+    return f"{price.input:g} / {price.output:g}" + "".join(
+        f"; from {duration(at)} on {new.input:g} / {new.output:g}" for at, new in steps
     )
 
 
