@@ -102,6 +102,7 @@ CAUSES = {
     "reset": "connection reset",
     "invalid_body": "invalid body",
     "context_length": "context length",
+    **{f"http {status}": "client error" for status in (400, 409, 413, 422)},
 }
 """`Outcome.error` -> why it failed, in the words of reports."""
 CAUSES_BY_STATUS = {429: "rate limited", 499: "given up"}

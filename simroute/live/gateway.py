@@ -18,6 +18,7 @@ from simroute.live.answered import Answer, Chunk, GatewayClosed, GatewayError, R
 from simroute.live.bodies import read_request
 from simroute.live.deployments import Fleet
 from simroute.live.forms import body_of, events_of
+from simroute.live.guarded import Guarded
 from simroute.live.ledgers import open_ledger
 from simroute.live.meanings import Embedder, Meanings, notes
 from simroute.live.money import DurableMeter
@@ -99,7 +100,8 @@ class Gateway:
         abandoned: str = "runs_on",
     ) -> None:
         self.ledger = None if state is None else open_ledger(state)
-        self._transport = transport
+        guarded = None if transport is None else Guarded(transport, self._tell_failed)
+        self._transport = guarded
         self._requests = requests
         self._meanings = Meanings(embedder, embedder_price)
         self._read = partial(read_setup, policy, deployments, judge is not None, self._meanings)
@@ -175,6 +177,10 @@ class Gateway:
         assert self.ledger is not None
         event = "state_failed" if self.ledger.fails else "state_back"
         self.serving.world.emit("world", 0, event, state=self.ledger.name)
+
+    def _tell_failed(self, call: Call, error: str) -> None:
+        world, event = self.serving.world, "transport_failed"
+        world.emit("world", 0, event, call, target=call.target, error=error)
 
     async def look(self) -> None:
         """Asks what budgets that are shared have spent."""

@@ -81,9 +81,14 @@ def error_body(refused: Refused) -> dict[str, Any]:
     if refused.provider in GOOGLE:
         kind = GOOGLE_KINDS.get(status, "UNKNOWN")
         error: dict[str, Any] = {"code": status, "message": message, "status": kind}
+        if refused.error == "insufficient_quota":
+            what = "type.googleapis.com/google.rpc.QuotaFailure"
+            over = {"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}
+            error["details"] = [{"@type": what, "violations": [over]}]
         if (wait := _finite(refused.retry_after)) is not None:
             what = "type.googleapis.com/google.rpc.RetryInfo"
-            error["details"] = [{"@type": what, "retryDelay": f"{wait:.9g}s"}]
+            told = {"@type": what, "retryDelay": f"{wait:.9g}s"}
+            error["details"] = [*error.get("details", ()), told]
         return {"error": error}
     kind = OPENAI_KINDS.get(status, "server_error")
     if refused.error == "insufficient_quota":

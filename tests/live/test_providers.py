@@ -50,6 +50,14 @@ def test_the_body_is_the_provider_s_own_bytes():
     assert not rows[0].estimated
 
 
+DAILY = (
+    b'[{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": [7, {"violations": '
+    b'[{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]}]}}]'
+)
+"""As Google's OpenAI-compatible address has it, a list."""
+TOO_LONG = b'{"error": {"code": "context_length_exceeded", "message": "x"}}'
+
+
 @pytest.mark.parametrize(
     ("said", "status", "error"),
     [
@@ -77,6 +85,10 @@ def test_the_body_is_the_provider_s_own_bytes():
             429,
             "http 429",
         ),
+        (http(DAILY, "429 Quota", "Retry-After: 7\r\n"), 429, "insufficient_quota"),
+        (http(DAILY.replace(b"Day", b"Minute"), "429 Quota"), 429, "http 429"),
+        (http(TOO_LONG, "400 Bad Request"), 400, "context_length"),
+        (http(TOO_LONG, "422 Unprocessable Entity"), 422, "http 422"),
         (http(b'{"mine": 1}', "422 Unprocessable"), 422, "http 422"),
         (b"nonsense\r\n\r\n", 502, "malformed"),
         (http(b"\x1f\x8b", headers="Content-Encoding: gzip\r\n"), 502, "encoded"),
@@ -96,8 +108,8 @@ def test_what_is_no_answer_is_an_outcome(said, status, error):
     answer, _, a = ask(once)
     assert (answer.status, answer.error, answer.usd) == (status, error, 0.0)
     assert len(a.bodies) == 1  # and nobody was asked twice, or elsewhere
-    if status == 422:
-        assert answer.body == b'{"mine": 1}'
+    if status in (400, 422):
+        assert answer.body == said.partition(b"\r\n\r\n")[2]
     if b"Retry-After" in said:
         assert answer.retry_after == 7.0
 

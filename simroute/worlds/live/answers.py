@@ -20,6 +20,10 @@ MOST_WAIT = 3600.0
 TOLD = frozenset({"prompt_tokens", "completion_tokens"})
 QUOTA = "insufficient_quota"
 """OpenAI's code, and the word for it in a simulation."""
+TOO_LONG_CODE = "context_length_exceeded"
+TOO_LONG = "prompt is too long", "exceeds the maximum number of tokens allowed"
+"""OpenAI's code for a prompt that is longer than the model's window; Anthropic and Google say it in
+their message alone."""
 FINAL, ASIDE = frozenset({400, 409, 413, 422}), frozenset({408, 425, 429})
 
 
@@ -68,15 +72,42 @@ def outcome_status(status: int) -> tuple[int, str]:
 
 def failure_word(status: int, word: str, body: bytes) -> str:
     """The error word of a failure: `word`, unless its body says that a quota is used up, for which
-    nothing helps that helps against a rate limit."""
-    if status == 429 and QUOTA.encode() in body:
-        try:
-            error = loads(body)["error"]
-            if QUOTA in (error.get("code"), error.get("type")):
-                return QUOTA
-        except (ValueError, TypeError, KeyError, AttributeError):
-            pass
+    nothing helps that helps against a rate limit, or that the prompt is too long."""
+    if status == 429 and (QUOTA.encode() in body or b"PerDay" in body):
+        return QUOTA if _is_quota(_error_in(body)) else word
+    if status == 400 and any(sign.encode() in body for sign in (TOO_LONG_CODE, *TOO_LONG)):
+        error = _error_in(body)
+        said = str(error.get("message"))
+        if error.get("code") == TOO_LONG_CODE or any(sign in said for sign in TOO_LONG):
+            return "context_length"
     return word
+
+
+def _error_in(body: bytes) -> dict[str, Any]:
+    """The error of a body; Google's OpenAI-compatible addresses put theirs into a list."""
+    try:
+        data = loads(body)
+    except ValueError:
+        return {}
+    if isinstance(data, list) and data:
+        data = data[0]
+    error = data.get("error") if isinstance(data, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def _is_quota(error: Mapping[str, Any]) -> bool:
+    """OpenAI says it by a code; of Google's quotas those of a day end what those of a minute only
+    delay."""
+    if QUOTA in (error.get("code"), error.get("type")):
+        return True
+    details = error.get("details")
+    violations = [
+        violation
+        for detail in (details if isinstance(details, list) else ())
+        if isinstance(detail, dict) and isinstance(detail.get("violations"), list)
+        for violation in detail["violations"]
+    ]
+    return any("PerDay" in str(each.get("quotaId")) for each in violations if isinstance(each, dict))
 
 
 def loads(data: bytes) -> Any:
