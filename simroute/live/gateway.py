@@ -233,7 +233,7 @@ class Gateway:
     ) -> Answer:
         """Returns how a request ended. `more` is added to the body; `forbids`: providers that must
         not see it. Raises InputError for a wrong body, GatewayClosed."""
-        request = self.request({**(body or {}), **more, "stream": False}, forbids=forbids)
+        request = self.request(_merged(body, more, False), forbids=forbids)
         async with self.open(request) as opened:
             return await opened.whole()
 
@@ -246,7 +246,7 @@ class Gateway:
     ) -> AsyncIterator[Chunk]:
         """Yields an answer as it comes. Raises GatewayError without one, or when it breaks off;
         InputError for a wrong body, GatewayClosed."""
-        request = self.request({**(body or {}), **more, "stream": True}, forbids=forbids)
+        request = self.request(_merged(body, more, True), forbids=forbids)
         async with self.open(request) as opened:
             async for chunk in opened.chunks():
                 yield chunk
@@ -300,6 +300,13 @@ class Gateway:
             except Exception as error:
                 name = type(error).__name__
                 self.serving.world.emit("world", 0, "row_lost", error=name)
+
+
+def _merged(body: Any, more: Mapping[str, Any], streamed: bool) -> Any:
+    """A body with more, and a form; what is no body stays what it is, to be refused."""
+    if body is not None and not isinstance(body, Mapping):
+        return body
+    return {**(body or {}), **more, "stream": streamed}
 
 
 class Opened:

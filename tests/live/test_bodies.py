@@ -1,8 +1,11 @@
 """What callers may ask for, and how two of them are told apart."""
 
+import asyncio
+
 import pytest
 
 from simroute.errors import InputError
+from simroute.live import Gateway
 from simroute.live.bodies import parse, read_request
 
 HELLO = {"messages": [{"role": "user", "content": "hello"}]}
@@ -68,3 +71,19 @@ def test_a_client_s_tags_come_before_those_of_the_body():
     body = {**HELLO, "metadata": {"feature": "theirs", "task": "chat"}, "user": "u"}
     request = read_request(body, 0, 0.0, tags={"feature": "ours"})
     assert (request.feature, request.task, request.user) == ("ours", "chat", "u")
+
+
+@pytest.mark.parametrize("body", ["text", b"{}", ["messages"], 7, [("messages", HELLO)]])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_what_is_no_body_is_refused_by_the_library_too(body, streamed):
+    """Before anything is sent, in the words of the server."""
+
+    async def main():
+        entry = {"provider": "openai", "model": "gpt-4o", "base_url": "http://127.0.0.1:1/v1"}
+        async with Gateway({"timeout": {"total": "5s"}}, {"a": entry}) as gateway:
+            if streamed:
+                return [chunk async for chunk in gateway.stream(body, temperature=0)]
+            return await gateway.complete(body, temperature=0)
+
+    with pytest.raises(InputError, match="no JSON object"):
+        asyncio.run(main())
