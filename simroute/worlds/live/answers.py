@@ -107,7 +107,9 @@ def _is_quota(error: Mapping[str, Any]) -> bool:
         if isinstance(detail, dict) and isinstance(detail.get("violations"), list)
         for violation in detail["violations"]
     ]
-    return any("PerDay" in str(each.get("quotaId")) for each in violations if isinstance(each, dict))
+    return any(
+        "PerDay" in str(each.get("quotaId")) for each in violations if isinstance(each, dict)
+    )
 
 
 def loads(data: bytes) -> Any:
