@@ -32,6 +32,8 @@ def read_entries(source: str | Path | Mapping[str, Any], kind: str) -> Document:
     """Entries by name, of a file or as they are. Raises InputError, also where there is none."""
     if isinstance(source, Mapping):
         document = Document(f"{kind}s", dict(source))
+    elif not isinstance(source, str | Path):
+        raise InputError(f"{kind}s: expected a path, or entries by name")
     else:
         check_regular(Path(source))
         document = yaml_reader.read(Path(source))

@@ -148,3 +148,10 @@ def test_what_is_no_file_of_bounded_size_is_refused_at_once(tmp_path, kind, read
         readers[read]()
     says = {"pipe": "read only once", "device": "no regular file"}.get(kind, "")
     assert says in str(error.value)  # not that nobody wrote to it within five seconds
+
+
+@pytest.mark.parametrize("given", [None, 5, [], [GOOD], b"d.yaml"])
+def test_deployments_are_a_path_or_a_mapping(given):
+    """Whatever else Python may hand over."""
+    with pytest.raises(InputError, match="a path, or entries by name"):
+        read_fleet(given)
