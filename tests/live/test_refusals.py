@@ -70,6 +70,7 @@ def test_what_only_looks_like_it_is_another_mistake(body):
     ],
 )
 def test_a_quota_of_a_day_is_one_that_is_violated(body):
+    """Not one that is spoken of, nor one of a minute."""
     assert failure_word(429, "http 429", body) == "http 429"
 
 
