@@ -87,9 +87,9 @@ QUIET.propagate = False
 
 
 class Listener:
-    """An application on a socket. silent: as `SILENT_S`."""
+    """An application on a socket. silent: instead of `SILENT_S`."""
 
-    def __init__(self, app: web.Application, silent: float = SILENT_S) -> None:
+    def __init__(self, app: web.Application, silent: float | None = None) -> None:
         # a caller who goes away cancels what is done for him
         self._runner = web.AppRunner(
             app,
@@ -97,7 +97,7 @@ class Listener:
             access_log=None,
             logger=QUIET,  # it would quote headers and bodies
             shutdown_timeout=1.0,
-            keepalive_timeout=silent,
+            keepalive_timeout=SILENT_S if silent is None else silent,
         )
         self._server: asyncio.Server | None = None
 
@@ -173,6 +173,14 @@ class Connection(web.RequestHandler):
         response = web.Response(status=status, body=body, content_type=JSON)
         response.force_close()
         return response
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """What the library refuses before any handler is asked, it would quote as well."""
+        if isinstance(resp, web.HTTPExpectationFailed):
+            resp = failed(resp.status, "expected no Expect but 100-continue")
+        return await super().finish_response(request, resp, start_time)
 
 
 class Refused(asyncio.Protocol):

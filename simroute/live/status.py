@@ -40,7 +40,7 @@ class Recent:
 
     def add_event(self, at: float, replica: int, event: str, *detail: Any) -> None:
         _, layer, target, words = detail
-        text = ", ".join(f"{name}={value}" for name, value in words.items())
+        text = ", ".join(f"{name}={_short(value)}" for name, value in words.items())
         self._events.append((at, event, layer, target, text))
         if "breaker" in words:
             name = str(words["breaker"])
@@ -76,6 +76,11 @@ class Recent:
             ],
             "requests": self.requests,
         }
+
+
+def _short(value: Any) -> str:
+    """For people: of a number three digits say enough."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _target(by_status: Mapping[int, tuple[int, int]]) -> dict[str, Any]:

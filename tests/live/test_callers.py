@@ -47,6 +47,22 @@ def test_what_is_no_http_is_refused_in_openai_s_shape(raw, status):
     assert good.startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize("path", [b"/v1/chat/completions", b"/nowhere"])
+def test_an_expectation_that_nobody_knows_is_refused_in_openai_s_shape(path):
+    """And not quoted; the one that is known is met."""
+    plain = ONCE.replace(b"/v1/chat/completions", path)
+    asked = plain.replace(b"\r\n", b"\r\nExpect: secret\r\n", 1)
+
+    async def test(port, upstream, gateway):
+        refused = await said(port, asked)
+        return refused, await said(port, ONCE.replace(b"\r\n", b"\r\nExpect: 100-continue\r\n", 1))
+
+    refused, met = serving(test)
+    status, error = status_and_error(refused)
+    assert (status, error["type"], b"secret" in refused) == (417, "api_error", False)
+    assert met.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK")
+
+
 @pytest.mark.parametrize(
     "parts",
     [

@@ -15,6 +15,7 @@ from simroute.live import Gateway, GatewayError
 from simroute.live.clients import Clients
 from simroute.live.log import RowLog
 from simroute.live.server import Server
+from simroute.live.status import Recent
 from simroute.sockets import Listener
 from upstreams import DONE, HELLO, USAGE, Upstream, chunk, http, stream, whole
 
@@ -221,3 +222,12 @@ def test_rows_say_why_a_send_and_a_request_failed(tmp_path):
         refused,
         "refused: breaker",
     ]
+
+
+def test_numbers_of_events_are_short_on_the_page():
+    """A wait has as many digits as people read; words stay as they are."""
+    recent = Recent()
+    recent.add_event(1.0, 0, "retried", 7, "retry", "a", {"status": 529, "wait": 0.4918065428})
+    recent.add_event(2.0, 0, "opened", 7, "breaker", "a", {"breaker": "anthropic"})
+    said = [event["detail"] for event in recent.told(3.0, {})["events"]]
+    assert said == ["breaker=anthropic", "status=529, wait=0.492"]
