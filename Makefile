@@ -100,10 +100,10 @@ docs: setup
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "open site/index.html"
 
-# The figures and set-ups of docs/scenarios/*.md and docs/studies/*.md; takes some minutes.
 bench-live: setup
 	@SIMROUTE_LITELLM="$${SIMROUTE_LITELLM:-.venv-litellm}" $(BIN)/python benchmarks/live.py
 
+# The figures and set-ups of docs/scenarios/*.md and docs/studies/*.md; takes some minutes.
 docs-findings: setup
 	@$(BIN)/python docs/findings.py
 	@$(BIN)/python docs/studied.py
