@@ -19,6 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import referees
 from scipy.optimize import brentq
 
 from simroute.fitting.arrivals import fit_arrivals
@@ -283,6 +284,11 @@ def _weibull(times: np.ndarray) -> tuple[float, float]:
     return shape, float((times**shape).mean() ** (1 / shape))
 
 
+def outside() -> str:
+    """Published figures and other programs, with the tests that hold us against them."""
+    return table(["referee", "what comes out", "test"], referees.rows())
+
+
 SECTIONS: dict[str, tuple[str, str, str, Callable[[], str]]] = {
     "prompt_cache": (
         "Prompt caches",
@@ -330,6 +336,13 @@ SECTIONS: dict[str, tuple[str, str, str, Callable[[], str]]] = {
         "against several of them (`--vary`).",
         "python docs/validation.py incidents",
         incidents,
+    ),
+    "outside": (
+        "Referees",
+        "Papers, tables and programs of others, and which of their figures come out, by a test "
+        "that fails if they do not. *Not yet*: not tried.",
+        "python docs/validation.py outside",
+        outside,
     ),
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import forecasts
 import pytest
 import validation
+from referees import REFEREES
 
 NUMBER = re.compile(r"(?<![\w.])[0-9][0-9,]*\.?[0-9]*(?:e[+-]?[0-9]+)?")
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -45,3 +46,13 @@ def test_the_page_of_forecasts_is_what_its_script_writes(shared: Path) -> None:
     """All tables."""
     text = (DOCS / "forecast.md").read_text(encoding="utf-8")
     alike(forecasts.renewed(text, forecasts.forecasts()), text)
+
+
+def test_each_referee_stands_on_the_page_and_has_a_test_that_is_there() -> None:
+    """A test that is named is a function of the file that is named; who has none says so."""
+    assert validation.outside() in (DOCS / "validation.md").read_text(encoding="utf-8")
+    for who, what, test in REFEREES:
+        assert (what == "not yet") == (not test), who
+        if test:
+            path, _, name = test.partition("::")
+            assert f"def {name}(" in (DOCS.parent / path).read_text(encoding="utf-8"), who
