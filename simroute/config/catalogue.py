@@ -51,11 +51,22 @@ def find(kind: str, name: str) -> Path:
         path = Path(name)
         if _is_file(path):
             return path
-        raise InputError(f"{name}: no such file")
+        if not _looks_like_name(kind, name):
+            raise InputError(f"{name}: no such file")
     for path in _places(kind, name):
         if _is_file(path):
             return path
     raise InputError(f"{KINDS[kind]} {name!r} is not known; {nearest(name, list_names(kind))}")
+
+
+def _looks_like_name(kind: str, name: str) -> bool:
+    """Whether a path of no file was meant as FOLDER/NAME: it is in a folder that there is in the
+    catalogue, or close to a name of it."""
+    if name.endswith((".yaml", ".yml")) or name.startswith((".", "/", "~")):
+        return False
+    names = list_names(kind)
+    known = {each.rpartition("/")[0] for each in names} - {""}
+    return name.rpartition("/")[0] in known or nearest(name, names).startswith("did you mean")
 
 
 def _places(kind: str, name: str) -> list[Path]:

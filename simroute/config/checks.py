@@ -58,7 +58,10 @@ def check_scenario(scenario: spec.Scenario, document: Document, unread: Unread) 
 
 
 def _check_first(check: ScenarioCheck, scenario: spec.Scenario) -> None:
-    known = {*scenario.deployments, *(each.provider for each in scenario.deployments.values())}
+    known = [
+        *scenario.deployments,
+        *dict.fromkeys(each.provider for each in scenario.deployments.values()),
+    ]
     if scenario.first is not None and scenario.first not in known:
         text = f"no deployment or provider is called {scenario.first!r}"
         check.refuse(("first",), f"{text}; {nearest(scenario.first, known)}", ("deployments",))

@@ -1,10 +1,12 @@
-"""Keys of limits and latency that change nothing as they stand, since another key is not there."""
+"""Keys of a scenario that change nothing as they stand, since another key is not there, or is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from simroute.models import spec
+from simroute.models.faults import resolve_time
+from simroute.text import duration
 
 NEEDS = {
     "window": ("rpm",),
@@ -27,9 +29,81 @@ def idle_key_notes(scenario: spec.Scenario) -> list[str]:
     for name, deployment in scenario.deployments.items():
         notes += _of_limits(f"deployments.{name}.limits", deployment.limits)
         notes += _of_latency(f"deployments.{name}.latency", deployment.latency)
+        notes += _of_quality(f"deployments.{name}.quality_steps", deployment, scenario.horizon)
     for name, shared in scenario.accounts.items():
         notes += _of_limits(f"accounts.{name}", shared)
+    for name, outage in scenario.outages.items():
+        notes += _of_outage(f"outages.{name}", outage)
+    notes += _of_workload(scenario.workload)
+    notes += _of_gateway(scenario.gateway, scenario.horizon)
     return notes
+
+
+def _changed(part: object, usual: object, *keys: str) -> list[str]:
+    """Those of the keys that are not as usual."""
+    return [key for key in keys if getattr(part, key) != getattr(usual, key)]
+
+
+def _of_outage(path: str, outage: spec.Outage) -> Iterator[str]:
+    usual = spec.Outage()
+    if outage.mean_between is None:
+        lasts = ("repair", "repair_sigma", "repair_law")
+        idle = ("shape", *lasts) if outage.after_requests is None else ("shape",)
+        for key in _changed(outage, usual, *idle):
+            yield f"{path}.{key}: is of random outages, and this one has its time; leave it out"
+    elif outage.per_year is not None:
+        yield f"{path}.per_year: mean_between says how often it comes; leave one of them out"
+    drawn = outage.mean_between is not None or outage.after_requests is not None
+    if drawn and outage.repair_law != "lognormal" and outage.repair_sigma != usual.repair_sigma:
+        yield f"{path}.repair_sigma: the law {outage.repair_law} has no such spread"
+    if not outage.also and outage.also_share != usual.also_share:
+        yield f"{path}.also_share: no other provider is hit; give also"
+    if outage.provider is not None and outage.provider in outage.also:
+        yield f"{path}.also: {outage.provider} is hit anyway; name others"
+    if outage.flapping.bad == 0 and outage.flapping != usual.flapping:
+        yield f"{path}.flapping.fair: it is bad all the time; give bad"
+    elif outage.flapping.bad > 0 and outage.flapping.fair == 0:
+        yield f"{path}.flapping.bad: it is bad all the time; give fair"
+
+
+def _of_workload(load: spec.Workload) -> Iterator[str]:
+    if load.callers.count:
+        usual = spec.Workload()
+        idle = _changed(load, usual, "spikes", "burstiness")
+        idle += [f"profile.{key}" for key in _changed(load.profile, usual.profile, "hours", "days")]
+        for key in idle:
+            yield (
+                f"workload.{key}: changes nothing beside callers, who ask when they have been "
+                f"answered; give rate instead of them, or leave it out"
+            )
+    elif load.callers != spec.Callers():
+        yield "workload.callers: there are none; give count"
+    if load.again.share == 0 and load.again != spec.AskAgain():
+        yield "workload.again: nobody presses again; give share"
+    if load.sessions.turns == 1 and load.sessions != spec.Sessions():
+        yield "workload.sessions: conversations have one turn; give turns"
+    if load.clients is None and load.client_options != spec.ClientOptions():
+        yield "workload.client_options: there are none; give clients, a file"
+
+
+def _of_gateway(gateway: spec.Gateway, horizon: float) -> Iterator[str]:
+    if gateway.concurrency is None and gateway.queue:
+        yield "gateway.queue: nobody waits; give concurrency"
+    for key in ("restart_every", "flush_every"):
+        every = getattr(gateway, key)
+        if every is None:
+            continue
+        # replicas restart one after another, the first of them so much sooner
+        states = 1 if gateway.shared or key != "restart_every" else gateway.replicas
+        if every / states > horizon:
+            told = duration(every / states)
+            yield f"gateway.{key}: first after {told}, when all is over; give a longer horizon"
+
+
+def _of_quality(path: str, deployment: spec.Deployment, horizon: float) -> Iterator[str]:
+    for name, step in deployment.quality_steps.items():
+        if resolve_time(step.at, horizon) >= horizon:
+            yield f"{path}.{name}: comes after the end; shares such as at: 50% fit any horizon"
 
 
 def _of_limits(path: str, limits: spec.RateLimits) -> Iterator[str]:

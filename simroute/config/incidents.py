@@ -51,7 +51,11 @@ def replay_incidents(
         try:
             outages |= _replayed(name, outage, scenario, notes)
         except (OSError, ValueError) as error:
-            said = error.strerror if isinstance(error, OSError) else error
+            said = str(error)
+            if isinstance(error, OSError):
+                said = f"{outage.incidents.file}: {error.strerror}"
+            elif isinstance(error, UnicodeDecodeError):
+                said = f"{outage.incidents.file}: is no text in UTF-8"
             problems.append(f"{where}: {said}")
     if problems:
         raise InputError(*problems)

@@ -101,8 +101,9 @@ def read_inputs(
         except InputError as error:
             problems += error.lines
             continue
-        except TraceError as error:
-            problems.append(f"{document.where(('workload', kind))}: workload.{kind}: {error}")
+        except (TraceError, OSError) as error:
+            told = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+            problems.append(f"{document.where(('workload', kind))}: workload.{kind}: {told}")
             continue
         if kind == "trace" and isinstance(content, PlaybackColumns):
             name = Path(load.trace or "").name

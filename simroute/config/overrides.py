@@ -4,7 +4,7 @@ for its override grammar."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from simroute.config.fields import find
@@ -78,6 +78,7 @@ def _rewrite(
             head, *path = parsed.key_or_group.split(".")
             if head == "scenario":
                 result.texts.append(_scenario_override(parsed, path, scenario))
+                result.notes.extend(_merged(parsed, path, scenario))
             elif head == "policy":
                 texts, notes = _policy_overrides(parsed, path, policies)
                 result.texts.extend(texts)
@@ -128,7 +129,29 @@ def _scenario_override(parsed: Any, path: list[str], scenario: Data | None) -> s
             raise InputError(problem + ("; a + before it adds one" if is_new else ""))
     elif scenario is not None and not _has(scenario, path):
         raise InputError("there is no such key to remove")
+    _refuse_empty(parsed, _at(scenario, path))
     return _text(parsed, f"scenario.{'.'.join(path)}")
+
+
+def _refuse_empty(parsed: Any, present: Any) -> None:
+    """Raises InputError where an empty mapping is to take the place of what is there: mappings are
+    merged, so it would change nothing."""
+    if parsed.value() == {} and isinstance(present, dict) and present and not parsed.is_delete():
+        remedy = f"write ~{parsed.key_or_group} to remove what is there"
+        raise InputError(f"changes nothing, since mappings are merged; {remedy}")
+
+
+def _merged(parsed: Any, path: list[str], scenario: Data | None) -> Iterator[str]:
+    """A note on the names that stay beside those of a mapping that is given, where it does not say
+    that it adds."""
+    value, form = parsed.value(), find(spec.Scenario, path)
+    if not isinstance(value, dict) or parsed.is_delete() or parsed.is_add():
+        return
+    given, present = {str(key) for key in value}, _at(scenario, path)
+    stays = [str(key) for key in present or () if str(key) not in given]
+    if form is not None and form.entries is not None and isinstance(present, dict) and stays:
+        key = parsed.key_or_group
+        yield f"{key}: keeps {', '.join(stays)} too; ~{key}.{stays[0]} removes it"
 
 
 def _policy_overrides(
@@ -143,6 +166,7 @@ def _policy_overrides(
             continue
         if rest and not parsed.is_delete():
             _check_layer_key(policy[layer], layer, rest)
+        _refuse_empty(parsed, _at(policy, path))
         applies.append(name)
         texts.append(_text(parsed, f"policies.p{number}.{'.'.join(path)}"))
     if not texts and None not in policies.values():
@@ -176,6 +200,13 @@ def _has(data: Any, path: list[str]) -> bool:
             return False
         data = _child(data, name)
     return True
+
+
+def _at(data: Any, path: list[str]) -> Any:
+    """What is at a path, None if nothing is."""
+    for name in path:
+        data = _child(data, name)
+    return data
 
 
 def key_problem(cls: type, data: Any, path: list[str], whole: bool = True) -> str | None:

@@ -42,16 +42,19 @@ def quality_course(
     """The course of a deployment's quality for these tasks; None where it does not change. Raises
     ValueError where two changes overlap."""
     changes = sorted(
-        (resolve_time(step.at, horizon), step.over, step)
-        for step in deployment.quality_steps.values()
+        (
+            (resolve_time(step.at, horizon), step.over, name, step)
+            for name, step in deployment.quality_steps.items()
+        ),
+        key=lambda change: change[:3],
     )
     if not changes:
         return None
     now = _shares(deployment.quality, names, tasks, [UNKNOWN] * len(names))
     knots, shares = [0.0], [now]
-    for start, over, step in changes:
+    for start, over, name, step in changes:
         if start < knots[-1]:
-            raise ValueError("begins before the change before it has ended")
+            raise ValueError(f"{name} begins before the change before it has ended")
         following = _shares(step.quality, names, tasks, now)
         end = start + over if over else float(np.nextafter(start, np.inf))
         knots += [start, end]
