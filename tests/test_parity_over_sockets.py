@@ -119,7 +119,7 @@ def test_where_work_takes_no_time_nothing_differs(scenario, policy, requests):
 
 
 ALONE = (
-    "~scenario.outages",
+    "scenario.outages={}",
     "scenario.horizon=25s",
     "scenario.deployments={a: {provider: openai, model: m, price: {input: 3, output: 15}, FAULT}, "
     "b: {provider: google, model: n, price: {input: 2, output: 9}}}",

@@ -53,7 +53,7 @@ def replay_incidents(
         except (OSError, ValueError) as error:
             said = str(error)
             if isinstance(error, OSError):
-                said = f"{outage.incidents.file}: {error.strerror}"
+                said = f"{error.strerror} ({outage.incidents.file})"
             elif isinstance(error, UnicodeDecodeError):
                 said = f"{outage.incidents.file}: is no text in UTF-8"
             problems.append(f"{where}: {said}")

@@ -25,7 +25,7 @@ def deployment(provider, **said):
     more = "".join(f", {key}: {value}" for key, value in said.items())
     return [
         "scenario.horizon=60s",
-        "~scenario.outages",
+        "scenario.outages={}",
         f"scenario.deployments={{a: {{provider: {provider}, model: m, {PRICE}{more}}}}}",
     ]
 
