@@ -98,7 +98,7 @@ def test_what_changes_nothing_is_told(scenario, keys, told):
         ),
         ("gateway: {queue: 5}", "gateway.queue: nobody waits; give concurrency"),
         ("gateway: {flush_every: 11m}", "gateway.flush_every: first after 11 min, when all is"),
-        ("gateway: {restart_every: 21m, replicas: 2}", "gateway.restart_every: first after 10:30 min"),
+        ("gateway: {restart_every: 21m, replicas: 2}", "gateway.restart_every: first after 10:30"),
     ],
 )
 def test_what_changes_nothing_around_deployments_is_told(scenario, more, told):
@@ -204,7 +204,7 @@ def test_a_mapping_from_the_command_line_that_cannot_empty_one_says_so(scenario)
     assert list(loaded.scenario.outages) == ["o", "q"]
     assert loaded.notes == ["scenario.outages: keeps o too; ~scenario.outages.o removes it"]
     assert load("run", name, ["direct"], [f"+scenario.outages={other}"]).notes == []
-    with pytest.raises(InputError, match="~policy.retry"):
+    with pytest.raises(InputError, match=r"~policy\.retry"):
         load("run", name, ["retry_only"], ["policy.retry={}"])
 
 
