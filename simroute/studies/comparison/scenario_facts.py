@@ -15,6 +15,7 @@ from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
 from simroute.models.traffic_mix import streamed_share
 from simroute.studies.comparison.promise import describe_promise
+from simroute.text import duration
 
 if TYPE_CHECKING:
     from simroute.studies.comparison.comparison import Comparison
@@ -62,6 +63,11 @@ def _outage_event(window: Any, outage: spec.Outage) -> dict[str, Any]:
         what.append(f"{outage.hang_share * 100:g} % of the others hang")
     if outage.stall_share:
         what.append(f"{outage.stall_share * 100:g} % of streamed answers stop in the middle")
+    if outage.ramp:
+        what.append(f"growing for {duration(outage.ramp)} and fading for as long")
+    if outage.flapping.bad and outage.flapping.fair:
+        bad, fair = duration(outage.flapping.bad), duration(outage.flapping.fair)
+        what.append(f"in bad spells of {bad} with fair ones of {fair} between, on average")
     targets = list(window.targets)
     return _event("outage", window.name, window.start, window.end, targets, ", ".join(what))
 
