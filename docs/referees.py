@@ -9,6 +9,12 @@ REFEREES: list[tuple[str, str, str]] = [
         "tests/models/test_catalogue.py::test_ten_thousand_calls_cost_what_the_catalogue_says",
     ),
     (
+        "genai-prices, published bills of a thousand requests",
+        "seven of four companies to the cent: long prompts, hours of the day",
+        "tests/truth/test_catalogued_bills.py::"
+        "test_a_thousand_requests_cost_what_was_published_to_the_cent",
+    ),
+    (
         "PRISM models of Mendonca et al., ICSA 2020",
         "time to 100 answers and in contention, in a closed loop with retries and breakers",
         "tests/truth/test_prism.py::test_time_to_a_hundred_answers_and_time_in_contention",

@@ -12,6 +12,7 @@ from simroute.config.configuration import Configuration
 from simroute.config.from_trace import TraceSource, load_replay
 from simroute.config.loading import load, restore
 from simroute.experiment.run import replicate
+from simroute.models import spec
 from simroute.models.prices import catalogue_release
 from simroute.studies.bound.clairvoyant import clairvoyant_figures
 from simroute.studies.run import run_study
@@ -176,3 +177,34 @@ def test_a_replay_bills_each_call_at_its_own_date(log: tuple[Path, float]) -> No
 
 
 COLUMNS = ("input_tokens", "output_tokens", "cached_tokens")
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "asked", "starts", "usd"),
+    [
+        ("anthropic", "claude-haiku-5-5", 150_000, "12", 75.25),
+        ("anthropic", "claude-sonnet-4-5", 250_000, "12", 1502.25),
+        ("openai", "gpt-6.1-sol", 300_000, "12", 1201.50),
+        ("google", "gemini-2.5-pro", 250_000, "12", 626.50),
+        ("deepseek", "deepseek-flash", 1000, "12", 0.21),
+        ("deepseek", "deepseek-flash", 1000, "2", 0.42),
+        ("deepseek", "deepseek-flash", 1000, "33.5", 0.42),
+    ],
+)
+def test_a_thousand_requests_cost_what_was_published_to_the_cent(
+    provider: str, model: str, asked: int, starts: str, usd: float
+) -> None:
+    """Prompts of one length and answers of 100 tokens, for twenty minutes from an hour of the
+    week."""
+    lengths = spec.Lengths(median=asked, sigma=0.0, max=1_000_000), spec.Lengths(100, 0.0)
+    load = spec.Workload(
+        rate=2.0,
+        tasks={"chat": spec.Task(input_tokens=lengths[0], output_tokens=lengths[1])},
+        profile=spec.Profile(starts=float(starts)),
+    )
+    fleet = {"m": spec.Deployment(provider, model, max_input_tokens=1_000_000)}
+    made = spec.Scenario(fleet, horizon=1200.0, workload=load)
+    found = replicate(Configuration("run", "test", made, {"policy": {}}), "policy", 0).metrics
+    assert found["success_rate"] == 1.0
+    each = found["cost_usd"] / found["requests"]
+    assert 1000 * each == pytest.approx(usd, abs=0.005)
