@@ -12,7 +12,7 @@ from simroute.experiment.trace_columns import budget_periods, budget_span
 from simroute.metrics.tallies import MONTH
 from simroute.models import spec
 from simroute.models.calendar import DAY, Calendar
-from simroute.models.closed_loop import stated_rate
+from simroute.models.closed_loop import depends_on_answers, stated_rate
 from simroute.models.expected_traffic import ExpectedTraffic
 from simroute.statistics.intervals import Interval
 from simroute.studies.comparison.promise import describe_budget
@@ -38,8 +38,18 @@ def month(scenario: spec.Scenario, intervals: Intervals) -> dict[str, Any] | Non
         "rate": rate,
         "requests": rate * MONTH,
         "words": f"30 days at {rate:.3g} requests/s{f', {whose}' if whose else ''}: "
-        f"{large(rate * MONTH)} requests, each at this run's cost",
+        f"{large(rate * MONTH)} requests, each at this run's cost"
+        if not depends_on_answers(load)
+        else _callers_month(scenario, intervals),
     }
+
+
+def _callers_month(scenario: spec.Scenario, intervals: Intervals) -> str:
+    """The month of callers who ask as often as they are answered: each policy has its own."""
+    counts = [metrics["requests"].mean or 0.0 for metrics in intervals.values()]
+    few, many = (large(count / scenario.horizon * MONTH) for count in (min(counts), max(counts)))
+    asked = few if few == many else f"{few} to {many}"
+    return f"30 days of callers whose requests depend on their answers: {asked} requests"
 
 
 def _mean_rate(scenario: spec.Scenario, intervals: Intervals) -> float | None:

@@ -14,10 +14,13 @@ from simroute.statistics.batch_means import BatchMeans, batch_means
 
 
 def is_steady(scenario: spec.Scenario, metered: bool = False) -> bool:
-    """Whether nothing in a scenario depends on the time: no outages, profile, trace, no change
-    of prices or quality, no budget that a policy keeps to (`metered`)."""
-    load = scenario.workload
-    varied = load.profile.hours or load.profile.days or load.trace or scenario.outages or metered
+    """Whether nothing in a scenario depends on the time: no outages, profile, crowd, trace, clients
+    with hours of their own, no change of prices or quality, no gateway that forgets, no budget
+    that a policy keeps to (`metered`)."""
+    load, gateway = scenario.workload, scenario.gateway
+    varied = (
+        load.profile.hours or load.profile.days or load.spikes or load.trace or load.clients
+    ) or (scenario.outages or gateway.restart_every or gateway.flush_every or metered)
     deployments = scenario.deployments.values()
     if varied or any(each.price_steps or each.quality_steps for each in deployments):
         return False

@@ -11,6 +11,7 @@ from simroute.config.loading import load
 from simroute.execution.options import ExecutionOptions
 from simroute.metrics import Context, Fold
 from simroute.report import render_page
+from simroute.studies.comparison.spending import spending_sentences
 from simroute.studies.comparison.study import Study
 from simroute.studies.run import run_study
 from simroute.text import about_usd, large
@@ -209,3 +210,17 @@ def test_about_is_three_digits_that_matter(usd: float | None, text: str) -> None
 def test_large_counts_are_read_at_a_glance(count: float, text: str) -> None:
     """Millions and billions with three digits."""
     assert large(count) == text
+
+
+def test_callers_who_wait_have_a_month_of_their_own_under_each_policy(tmp_path: Path) -> None:
+    """Requests depend on answers: the sum of a policy is of its own requests, and the words say so
+    instead of one rate for all."""
+    tasks = scenario()["workload"]["tasks"]  # type: ignore[index]
+    made = played(tmp_path, workload={"callers": {"count": 5}, "tasks": tasks})
+    (figures,) = made.intervals.values()
+    asked = figures["requests"].mean
+    assert asked is not None
+    text = "\n".join(spending_sentences(made.configuration.scenario, made.intervals))
+    each = large(asked / 3600 * 30 * 86_400)
+    assert f"callers whose requests depend on their answers: {each} requests" in text
+    assert f"direct about {about_usd(asked / 3600 * 30 * 86_400 * CENTS)}" in text

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from simroute.metrics import Figures
-from simroute.models.spec import Deployment, Outage, Profile, Scenario, Workload
+from simroute.models.spec import (
+    Deployment,
+    Gateway,
+    Outage,
+    Profile,
+    Scenario,
+    Spike,
+    Workload,
+)
 from simroute.statistics.batch_means import batch_means, lag1_correlation, mser_truncation
 from simroute.statistics.intervals import t_quantile
 from simroute.studies.comparison.steady_state import is_steady, steady_estimates
@@ -103,12 +111,16 @@ def test_a_random_walk_has_no_interval() -> None:
 
 
 def test_what_depends_on_when_is_not_steady() -> None:
-    """Outages, profiles, traces and budgets make an hour unlike another."""
+    """Outages, profiles, traces, crowds, restarts and budgets make an hour unlike another."""
     assert is_steady(FAIR)
     for other in (
         {"outages": {"o": Outage(provider="anthropic", start=1, end=2)}},
         {"workload": Workload(profile=Profile(hours=(1.0,) * 24))},
         {"workload": Workload(trace="x.csv")},
+        {"workload": Workload(clients="x.csv")},
+        {"workload": Workload(spikes={"s": Spike(start=1, end=2)})},
+        {"gateway": Gateway(restart_every=60.0)},
+        {"gateway": Gateway(flush_every=60.0)},
     ):
         assert not is_steady(Scenario(FAIR.deployments, **other))
     assert not is_steady(FAIR, metered=True)
