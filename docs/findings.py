@@ -125,7 +125,6 @@ PAGES = {
         ("direct", "failover", "circuit_breaker", "gallery/spread", "gallery/long_prompts"),
         ("ttft_p95_s", "prompt_cached_share", "wasted_usd"),
     ),
-    "falling_prices": Page(("direct", "failover", "cascade", "gallery/cheapest_strong")),
     "model_drift": Page(
         ("direct", "circuit_breaker", "layered", "cascade", "gallery/spread"),
         (),

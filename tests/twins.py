@@ -19,7 +19,7 @@ from simroute.testing import clock
 from simroute.testing.script import Step, scripted_world
 from simroute.text import paired
 from simroute.worlds.live import LiveRequest
-from simroute.worlds.live.answers import CHARACTERS_A_TOKEN
+from simroute.worlds.live.answers import CHARACTERS_A_TOKEN, Usage, Whole
 from simroute.worlds.live.streams import Stream
 from simroute.worlds.periods import MONDAY
 
@@ -175,6 +175,9 @@ class Facts:
         return CHARACTERS_A_TOKEN * int(self._tokens * min(1.0, max(0.0, share)))
 
 
+ANSWER = Whole(b'{"choices": [{"message": {"content": "text"}}]}', Usage(1, 1), "stop")
+
+
 class Scripted:
     """A transport that answers by the script."""
 
@@ -188,7 +191,7 @@ class Scripted:
         streamed = call.request.streamed
         if not (streamed and (step.first is not None or step.status == 200)):
             await asyncio.sleep(step.seconds)
-            return self.outcome(call, step, "text" if step.status == 200 else None)
+            return self.outcome(call, step, ANSWER if step.status == 200 else None)
         first = step.seconds if step.first is None else step.first
         stream = Stream(Facts(first, step.seconds, tokens(call)[1]), True)
         await asyncio.sleep(first)

@@ -110,7 +110,7 @@ def test_calls_without_a_number_are_those_of_the_scenario_in_turn():
 
 def test_an_outage_from_outside_begins_at_once_and_ends_by_itself():
     """All calls fail for ten seconds, none before or after."""
-    words = ["scenario.horizon=60s", "scenario.deployments.claude-sonnet.errors={}"]
+    words = ["scenario.horizon=60s", "~scenario.deployments.claude-sonnet.errors"]
     configuration = load("mock", "steady", ["direct"], words, 3, 1)
 
     async def main():
