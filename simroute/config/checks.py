@@ -32,6 +32,8 @@ from simroute.models.traffic_mix import MOST_USERS, task_weight, task_weights, u
 from simroute.models.workload import MAX_QUESTIONS
 
 MOST_REPLICAS = 10_000
+MOST_RESTARTS = 100_000
+"""Restarts of a gateway, or flushes of its caches, within a horizon."""
 
 
 def check_scenario(scenario: spec.Scenario, document: Document, unread: Unread) -> list[str]:
@@ -181,6 +183,19 @@ def _check_traffic(check: ScenarioCheck, load: spec.Workload) -> None:
         if load.trace is not None:
             text = "a trace has its own arrivals, so it changes nothing; remove it, or the trace"
             check.refuse(key, text, ("workload", "trace"))
+    _check_gateway(check)
+
+
+def _check_gateway(check: ScenarioCheck) -> None:
+    gateway, horizon = check.scenario.gateway, check.scenario.horizon
+    for key, every in (
+        ("restart_every", gateway.restart_every),
+        ("flush_every", gateway.flush_every),
+    ):
+        if every is not None and horizon / every > MOST_RESTARTS:
+            least = f"write {horizon / MOST_RESTARTS:g} s or more"
+            text = f"at most {MOST_RESTARTS:,} within the horizon; {least}"
+            check.refuse(("gateway", key), text, ("horizon",))
     domains = {each.domain for each in check.scenario.deployments.values()} - {None}
     for name in check.scenario.gateway.distance:
         if name not in domains:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from simroute.config.configuration import Configuration
+from simroute.config.loading import load
+from simroute.errors import InputError
 from simroute.experiment.explain import explain
 from simroute.experiment.run import build_world, replicate
 from simroute.ledger import OUTCOMES
@@ -135,3 +137,17 @@ def test_the_same_seed_forgets_the_same():
     one, two = (replicate(made, "policy", 0).metrics for _ in range(2))
     assert one == two
     assert explain(made, "policy", 5)
+
+
+@pytest.mark.parametrize("key", ["restart_every", "flush_every"])
+def test_a_gateway_that_would_do_nothing_else_is_refused(key, tmp_path):
+    """A hundred thousand times within the horizon at most."""
+    file = tmp_path / "s.yaml"
+    one = "deployments: {a: {provider: p, model: m, price: {input: 1, output: 1}}}"
+    for every, fits in (("36ms", True), ("35ms", False), ("1.0e-320", False)):
+        file.write_text(f"horizon: 1h\ngateway: {{{key}: {every}}}\n{one}\n")
+        if fits:
+            load("check", str(file), [])
+        else:
+            with pytest.raises(InputError, match="at most 100,000 within the horizon"):
+                load("check", str(file), [])
