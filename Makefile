@@ -24,7 +24,7 @@ LATER := tests/cli tests/docs tests/studies tests/truth tests/report tests/test_
 help:
 	@echo "make setup      .venv with every extra and the tools"
 	@echo "make demo       four policies in a simulated outage, and the verdict"
-	@echo "make test       every check; what CI runs"
+	@echo "make test       every check but the long ones and those in a browser; what CI runs"
 	@echo "make test-fast  what stands below the studies and the commands, in a minute and a half"
 	@echo "make test-browser  reports in chromium; fails where there is none"
 	@echo "make test-live  gateway and fake providers with clients and servers that are not ours"
@@ -62,7 +62,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: lint
-	$(PYTEST) -m "not slow" --durations=20 --durations-min=1
+	$(PYTEST) -m "not slow and not browser" --durations=20 --durations-min=1
 
 test-fast: setup
 	$(PYTEST) -m "not slow" $(LATER:%=--ignore=%)

@@ -235,6 +235,7 @@ def test_a_cut_stream_ends_without_an_end(path):
     assert b"message_stop" not in said.body
 
 
+@pytest.mark.slow
 def test_a_stream_that_stalls_says_nothing_more():
     """Some tokens, then silence, as long as a hang."""
 

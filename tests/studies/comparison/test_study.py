@@ -102,6 +102,7 @@ def test_config_yaml_gives_the_same_bits_again(tmp_path):
     assert compare(restore(path)).to_json() == compare(made).to_json()
 
 
+@pytest.mark.slow
 def test_every_packaged_policy_runs_in_every_packaged_scenario():
     """Each pair, the first minutes; every figure finite or null."""
     policies = [name for name in list_names("policies") if "/" not in name]
