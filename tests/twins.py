@@ -26,6 +26,8 @@ from simroute.worlds.periods import MONDAY
 PRICE = Price(1.0, 2.0)
 TOKENS_IN, TOKENS_OUT = 1000, 100
 """Of every request; a ping has one of each."""
+TASK = "chat"
+"""Of every request of a scripted world."""
 PATIENCE = {"patience": Timeout(100_000.0)}
 """Innermost, since a gateway refuses a policy that limits no time at all."""
 
@@ -280,6 +282,7 @@ async def caller(gateway, play, number):
         number,
         ("question", key),
         play.arrivals[number],
+        task=TASK,
         input_tokens=TOKENS_IN,
         streamed=play.streamed,
         is_repeatable=True,
