@@ -21,6 +21,7 @@ from simroute.config.lineups import in_order
 from simroute.config.names import KnownNames, check_mentions, layer_mentions, target_mistakes
 from simroute.config.overrides import RESERVED, compose, mark_overridden, override_mistakes
 from simroute.config.paths import with_absolute_paths
+from simroute.config.pitfalls import pitfall_notes
 from simroute.config.scalars import displayed
 from simroute.config.shared_fate import shared_fate_notes
 from simroute.config.yaml_reader import Document
@@ -318,6 +319,7 @@ def _check_policy(
             *advice.nesting_notes(layers),
             *advice.setting_notes(layers, document.data, scenario),
             *([] if result.problems else shared_fate_notes(layers, scenario)),
+            *([] if result.problems else pitfall_notes(layers, scenario)),
         )
     ]
     result.policies[name] = {key: _funded(layer, scenario) for key, layer in layers.items()}
