@@ -22,7 +22,6 @@ WAITING = {
     "budget",
     "cache",
     "cascade",
-    "fallback",
     "hedge",
     "limit",
     "recorded",
