@@ -55,7 +55,7 @@ class Outcome(NamedTuple):
         if self.status == 200:
             return ""
         if self.by:
-            return f"refused: {self.by}"
+            return CAUSES.get(self.error) or f"refused: {self.by}"
         if self.error == "timeout":
             return timed_out(self.limit)
         word = CAUSES.get(self.error) or CAUSES_BY_STATUS.get(self.status)
@@ -112,6 +112,7 @@ CAUSES = {
     "too_large": "rate limited: too large",
     "insufficient_quota": "quota used up",
     "overloaded": "overloaded",
+    "gateway_full": "gateway full",
     "invalid": "client error",
     "caller_left": "the caller gave up",
     "refused": "connection refused",

@@ -51,7 +51,7 @@ def deepen(
         if is_plain(outage):
             parts.append(window)
             continue
-        deep = _depth(window.name, outage, streams, number)
+        deep = depth_of(window.name, outage, streams, number)
         for place, phase in enumerate(_phases(window, outage, streams, number)):
             part = f"{window.name}\0{number}.{place}"
             known[part] = at_level(deep, phase.level)
@@ -70,6 +70,12 @@ def is_plain(outage: spec.Outage) -> bool:
     return not (depth.full or depth.spread or outage.ramp or outage.flapping.bad)
 
 
+def is_drawn(outage: spec.Outage) -> bool:
+    """Whether one that is scheduled is another in each replication all the same."""
+    depth, flaps = outage.depth, outage.flapping.bad and outage.flapping.fair
+    return bool(depth.full or depth.spread or flaps)
+
+
 def at_level(outage: spec.Outage, level: float) -> spec.Outage:
     """An outage that is so much (0 … 1) of this one."""
     if level == 1:
@@ -83,7 +89,7 @@ def at_level(outage: spec.Outage, level: float) -> spec.Outage:
     )
 
 
-def _depth(name: str, outage: spec.Outage, streams: Streams, number: int) -> spec.Outage:
+def depth_of(name: str, outage: spec.Outage, streams: Streams, number: int) -> spec.Outage:
     """How deep the `number`-th one is, whatever its duration."""
     if draw_marks(name, outage, streams, number).full:
         return replace(outage, error_share=1.0)

@@ -45,7 +45,7 @@ OPEN, HALF_OPEN = BAD, LATE
 """States of a breaker; closed is not drawn."""
 PALE, DARK, WOVEN, CLEAR = "#d5d5d8", "#14181d", "#fff", "#0000"
 """The middle of a scale between two colours; text and patterns on a colour; no colour."""
-SHADES = {"outage": "#6e778138", "throttling": "#b0885044"}
+SHADES = {"outage": "#6e778138", "throttling": "#b0885044", "crowd": "#2878d826"}
 """Weather below a picture, half transparent."""
 PACKAGED = (
     "failover",

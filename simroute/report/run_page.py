@@ -24,7 +24,7 @@ from simroute.report.html import (
     small,
 )
 from simroute.report.picture import Exhibit, Json, Picture, RunDocuments, Table
-from simroute.text import clean, duration
+from simroute.text import clean, duration, joined
 
 INTRO = {
     "What happened": "Each panel is one policy; all of them met the same requests and the same "
@@ -116,7 +116,7 @@ def _further_tables(summary: Json) -> str:
 
 def _given_outages(run: RunDocuments) -> str:
     outages = any(spell["kind"] == "outage" for spell in run.evidence["weather"])
-    if not outages or run.evidence["random_weather"]:
+    if not outages or not run.evidence.get("scheduled", not run.evidence["random_weather"]):
         return ""
     return (
         ". Outages are scheduled: the answer holds given these outages, it is no forecast of them"
@@ -139,8 +139,8 @@ def _weather(run: RunDocuments) -> str:
         )
     if not weather:
         return (
-            "<p>The weather was fair: no outage, no price step, and hardly a call was "
-            "answered 429.</p>"
+            "<p>The weather was fair: no outage, no crowd, no change of a price or a model, and "
+            "hardly a call was answered 429.</p>"
         )
     rows = [
         [
@@ -152,10 +152,32 @@ def _weather(run: RunDocuments) -> str:
         for spell in weather[:MOST_WEATHER]
     ]
     table = render_table(Table(["what happened", "to", "when", "how"], rows))
-    legend = (
-        "Outages are shaded grey, spells of 429s from a target brown, price steps are dashed lines."
-    )
-    return table + _omission(len(weather) - MOST_WEATHER) + small(legend)
+    table += _omission(len(weather) - MOST_WEATHER)
+    return table + small(_legend(weather))
+
+
+LEGEND = (
+    ("are shaded grey", {"outage": "outages"}),
+    ("are shaded blue", {"crowd": "crowds"}),
+    ("are shaded brown", {"throttling": "spells of 429s from a target"}),
+    ("are dashed lines", {"price": "changes of price", "quality": "changes of quality"}),
+    ("are dotted lines", {"restart": "restarts", "flush": "flushes"}),
+)
+"""How pictures over time show events, by their kind."""
+
+
+def _legend(weather: list[Json]) -> str:
+    """How these events look."""
+    kinds = {spell["kind"] for spell in weather}
+    parts = [
+        f"{joined(names)} {look}"
+        for look, words in LEGEND
+        if (names := [words[kind] for kind in words if kind in kinds])
+    ]
+    if any("parts" in spell for spell in weather):
+        parts[0] += ", as dark as they are deep"
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _in_outages(run: RunDocuments) -> str:
@@ -193,7 +215,9 @@ def _throttling(run: RunDocuments) -> list[Json]:
 
 def _period(spell: Json) -> str:
     start, end = duration(spell["start_s"]), duration(spell["end_s"])
-    return f"from {start}" if spell["kind"] == "price" else f"{start} to {end}"
+    if "at_s" in spell:
+        return f"first at {start}"
+    return f"from {start}" if spell["start_s"] == spell["end_s"] else f"{start} to {end}"
 
 
 def _requests(run: RunDocuments) -> str:

@@ -23,6 +23,14 @@ STATUS = {
     504: "hung",
     529: "overloaded",
 }
+SAID = {
+    "hang": "hung",
+    "truncated": "broke off",
+    "stalled": "stopped in the middle",
+    "overloaded": "queue full",
+    "given up": "given up",
+}
+"""Cause of a failed send -> what is said of it beside its status."""
 CACHED = {"no": "", "exact": " from the cache", "semantic": " from the semantic cache"}
 OUTCOMES = {
     "ok": "answered",
@@ -92,7 +100,7 @@ def steps(request: Json) -> list[Json]:
 def _send(send: Json, start: float) -> Json:
     status = send["status"]
     kind = "late" if send["abandoned"] else "ok" if status == 200 else "bad"
-    what = "answered" if status == 200 else f"{status} {STATUS.get(status, 'failed')}"
+    what = "answered" if status == 200 else f"{status} {_failure(send)}"
     if send["abandoned"]:
         what = f"given up after {seconds(send['left_s'] - send['start_s'])}"
         what += f", ran on to {seconds(send['end_s'] - start)}" if send["cost_nano"] else ""
@@ -106,6 +114,15 @@ def _send(send: Json, start: float) -> Json:
         "what": what,
         "cost": usd(send["cost_nano"] / 1e9) if send["cost_nano"] else "",
     }
+
+
+def _failure(send: Json) -> str:
+    """Why a send failed: what its cause says beyond the status, else what the status means."""
+    cause = send.get("cause") or ""
+    if cause in SAID:
+        return SAID[cause]
+    plain = not cause or cause.startswith(("provider ", "rate limited", "timed out"))
+    return STATUS.get(send["status"], "failed") if plain else clean(cause, 60)
 
 
 def _decision(event: Json) -> str:

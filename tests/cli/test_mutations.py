@@ -136,7 +136,7 @@ def changed(data, keys, chance):
             if isinstance(inside, dict) and chance.random() < 0.15:
                 del inside[last]
             else:
-                inside[last] = chance.choice(VALUES)
+                inside[last] = _value(chance)
     return data
 
 
@@ -146,9 +146,13 @@ def _put(data, path, chance):
         if not isinstance(data.get(key), dict):
             data[key] = {}
         data = data[key]
-    data[chance.choice([*data] or ["x"]) if path[-1] == "NAME" else path[-1]] = chance.choice(
-        VALUES
-    )
+    last = chance.choice([*data] or ["x"]) if path[-1] == "NAME" else path[-1]
+    data[last] = _value(chance)
+
+
+def _value(chance):
+    """One of its own each time, since a later change may be made within it."""
+    return copy.deepcopy(chance.choice(VALUES))
 
 
 def alone(words):

@@ -42,6 +42,7 @@ HOSTILE = {
         "tasks": {BREAKOUT: {"share": 1}, MARKS: {"share": 1}},
         "users": {IMAGE: 1, FORMULA: 1, LONG: 1},
         "features": {BOLD: 1, BIDI: 2},
+        "spikes": {IMAGE: {"start": "50s", "end": "90s", "factor": 1.5}},
     },
     "deployments": {
         SCRIPT: {

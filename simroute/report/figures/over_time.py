@@ -166,7 +166,7 @@ def targets(run: RunDocuments) -> Picture | str:
     names = list(sends[run.policies[0]])
     if not any(any(counts) for each in sends.values() for counts in each.values()):
         return "Nothing was sent to any provider, so there are no shares to show."
-    layout = time_panels(run)
+    layout = time_panels(run, whole=True)
     for shape in layout["shapes"]:  # the areas would cover a shade that lies below them
         shape |= {
             "layer": "above",
@@ -211,9 +211,9 @@ def _area(run: RunDocuments, name: str, counts: list[int], look: Look, index: in
     }
 
 
-def time_panels(run: RunDocuments, height: int = PANEL) -> Json:
-    """A layout of a panel for each policy, over one axis of time."""
-    return add_weather(run, panels(run.policies, height), run.policies)
+def time_panels(run: RunDocuments, height: int = PANEL, whole: bool = False) -> Json:
+    """A layout of a panel for each policy, over one axis of time. whole: see `add_weather`."""
+    return add_weather(run, panels(run.policies, height), run.policies, whole)
 
 
 def _line(run: RunDocuments, policy: str, index: int, y: list[Any], hover: str, line: Json) -> Json:

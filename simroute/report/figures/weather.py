@@ -1,4 +1,4 @@
-"""Outages, price steps and throttling, shaded below pictures over time."""
+"""Outages, crowds, changes, restarts and throttling, marked below pictures over time."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from simroute.report.colors import GREY, SHADES
 from simroute.report.picture import Json, RunDocuments, axis, clock, label, note
 
 NAMED = 6
-"""Outages and price steps whose names are written above the panels."""
+"""Outages and other events whose names are written above the panels."""
 THROTTLED = 0.05
 """Share of 429s from which a slice of time counts as throttled."""
+DASHES = {"price": "dash", "quality": "dash", "restart": "dot", "flush": "dot"}
+"""Kinds of events that are lines, and how these are dashed."""
 Spell = tuple[float, float, str]
 """Start (s), end (s), and a breaker's state or a throttling target."""
 
 
-def add_weather(run: RunDocuments, layout: Json, policies: list[str]) -> Json:
-    """The layout with time on the x axis, outages and price steps shaded and named, and throttling
-    shaded in the panels of these policies."""
+def add_weather(run: RunDocuments, layout: Json, policies: list[str], whole: bool = False) -> Json:
+    """The layout with time on the x axis, outages and other events marked and named, and throttling
+    shaded in the panels of these policies. whole: outages from their start to their end, however
+    deep they are in between."""
     horizon = run.summary["horizon_s"]
     unit, unit_name = clock(horizon)
     layout["xaxis"] = layout.get("xaxis", {}) | {
@@ -23,12 +26,14 @@ def add_weather(run: RunDocuments, layout: Json, policies: list[str]) -> Json:
         "range": [0, horizon / unit],
     }
     for index, spell in enumerate(run.evidence["weather"]):
+        drawn = {**spell, "parts": None} if whole else spell
+        layout["shapes"] += _weather_shapes(drawn, horizon, unit)
         start, end = spell["start_s"] / unit, min(spell["end_s"], horizon) / unit
-        layout["shapes"].append(_weather_shape(spell["kind"], start, end))
         if index < NAMED:
             place = {"yref": "paper", "yanchor": "bottom", "yshift": 18 + 14 * (index % 2)}
+            middle = start if "at_s" in spell else (start + end) / 2
             layout["annotations"].append(
-                note(label(spell["name"], 22), (start + end) / 2, 1.0, **place, font={"size": 11})
+                note(label(spell["name"], 22), middle, 1.0, **place, font={"size": 11})
             )
     layout["shapes"] += [
         {
@@ -48,22 +53,26 @@ def add_weather(run: RunDocuments, layout: Json, policies: list[str]) -> Json:
     return layout
 
 
-def _weather_shape(kind: str, start: float, end: float) -> Json:
-    """A shade for an outage, a line for a price step; times in the unit of the axis."""
-    extent = {"x0": start, "x1": end, "y0": 0, "y1": 1, "yref": "paper"}
-    if kind != "outage":
-        return {
-            "type": "line",
-            "line": {"color": GREY, "dash": "dash", "width": 1.5},
-            **extent,
-        }
-    return {
-        "type": "rect",
-        "fillcolor": SHADES["outage"],
-        "line": {"width": 0},
-        "layer": "below",
-        **extent,
-    }
+def _weather_shapes(spell: Json, horizon: float, unit: float) -> list[Json]:
+    """Shades for outages, as dark as they are deep where that varies, and for crowds; lines for
+    changes of price or quality, and for restarts; times in the unit of the axis."""
+    kind, end = spell["kind"], min(spell["end_s"], horizon)
+    if kind in DASHES:
+        line = {"color": GREY, "dash": DASHES[kind], "width": 1.5}
+        return [
+            {"type": "line", "line": line} | _extent(when / unit, when / unit)
+            for when in spell.get("at_s", [spell["start_s"]])
+        ]
+    return [
+        {"type": "rect", "fillcolor": SHADES[kind], "line": {"width": 0}, "layer": "below"}
+        | _extent(begins / unit, min(ends, horizon) / unit)
+        | ({} if level == 1 else {"opacity": round(level, 4)})
+        for begins, ends, level in spell.get("parts") or [[spell["start_s"], end, 1]]
+    ]
+
+
+def _extent(start: float, end: float) -> Json:
+    return {"x0": start, "x1": end, "y0": 0, "y1": 1, "yref": "paper"}
 
 
 def throttled_spells(run: RunDocuments, policy: str) -> list[Spell]:

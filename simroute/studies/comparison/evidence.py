@@ -12,6 +12,7 @@ from simroute import version
 from simroute.experiment.run import build_weather
 from simroute.metrics import METRICS, Evidence, Histogram
 from simroute.metrics.evidence_fold import BINS, PARTS, WASTE, cell_seconds
+from simroute.models.outage_depth import is_drawn
 from simroute.models.random import fingerprint
 from simroute.models.spec import Budget
 from simroute.models.weather import Weather
@@ -21,10 +22,10 @@ from simroute.studies.comparison.promise import describe_promise, requirements
 from simroute.studies.comparison.scenario_facts import (
     deployment_rows,
     layer_settings,
-    weather_events,
     workload_rows,
 )
 from simroute.studies.comparison.verdict import same_figures
+from simroute.studies.comparison.weather_facts import weather_events
 from simroute.worlds.periods import Periods
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def page_evidence(study: Comparison) -> dict[str, Any]:
     configuration, scenario = study.configuration, study.configuration.scenario
     weather = build_weather(configuration, 0)
     happened = weather_events(study, weather)
-    random = any(outage.start is None for outage in scenario.outages.values())
+    outages = scenario.outages.values()
+    scheduled = all(outage.start is not None for outage in outages)
+    random = not scheduled or any(map(is_drawn, outages))
     over_time = study.first if random else study.evidence
     budget = scenario.budget
     return {
@@ -75,6 +78,7 @@ def page_evidence(study: Comparison) -> dict[str, Any]:
         ],
         "marks": {metric: _marks(study, metric) for metric in MARKED},
         "random_weather": random,
+        "scheduled": scheduled,
         "weather": happened,
         "policies": {
             policy: {

@@ -21,6 +21,7 @@ REQUEST = (
     "input_tokens",
     "output_tokens",
     "outcome",
+    "cause",
     "target",
     "latency_s",
     "cost_nano",
@@ -35,6 +36,7 @@ ATTEMPT = (
     "end_s",
     "left_s",
     "status",
+    "cause",
     "retry_after_s",
     "cost_nano",
     "abandoned",
@@ -88,7 +90,7 @@ def by_slice(
 
 def _slim(example: dict[str, Any]) -> dict[str, Any]:
     rows = {
-        kind: [{name: row[name] for name in names} for row in example[kind]]
+        kind: [{name: row.get(name) for name in names} for row in example[kind]]
         for kind, names in (("attempts", ATTEMPT), ("events", EVENT))
     }
-    return {name: example[name] for name in REQUEST} | rows
+    return {name: example.get(name) for name in REQUEST} | rows

@@ -1,9 +1,8 @@
-"""What a page says of the scenario: workload, deployments, weather, prices, policies."""
+"""What a page says of the scenario: workload, deployments, prices, policies."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from simroute.config import reference, schema
@@ -15,78 +14,9 @@ from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
 from simroute.models.traffic_mix import streamed_share
 from simroute.studies.comparison.promise import describe_promise
-from simroute.text import duration
 
 if TYPE_CHECKING:
     from simroute.studies.comparison.comparison import Comparison
-
-
-MOST_STEPS = 12
-"""Changes of a deployment's price that are marked over time. Prices that change by the hour have
-more, and are told in the table alone."""
-
-
-def weather_events(study: Comparison, weather: Any) -> list[dict[str, Any]]:
-    """Outages and changes of price of one replication's weather, by start."""
-    outages = study.configuration.scenario.outages
-    events = [_outage_event(window, outages[window.name]) for window in weather.windows]
-    for name, model in weather.deployments.items():
-        prices = _prices(model, weather.horizon)
-        if len(prices) <= MOST_STEPS:
-            events += [
-                _event("price", f"{name} price", when, when, [name], _price_change(old, new))
-                for (_, old), (when, new) in pairwise(prices)
-            ]
-    return sorted(events, key=lambda event: event["start_s"])
-
-
-def _event(
-    kind: str, name: str, start: float, end: float, targets: list[str], what: str
-) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "name": name,
-        "start_s": start,
-        "end_s": end,
-        "targets": targets,
-        "what": what,
-    }
-
-
-def _outage_event(window: Any, outage: spec.Outage) -> dict[str, Any]:
-    what = [f"{outage.error_share * 100:g} % of calls fail with {outage.status}"]
-    if outage.depth.spread or outage.depth.full:
-        what[0] += f" on average, all of them in {outage.depth.full * 100:g} % of such outages"
-    if outage.slow_down > 1:
-        what.append(f"answers take {outage.slow_down:g} times as long")
-    if outage.hang_share:
-        what.append(f"{outage.hang_share * 100:g} % of the others hang")
-    if outage.stall_share:
-        what.append(f"{outage.stall_share * 100:g} % of streamed answers stop in the middle")
-    if outage.ramp:
-        what.append(f"growing for {duration(outage.ramp)} and fading for as long")
-    if outage.flapping.bad and outage.flapping.fair:
-        bad, fair = duration(outage.flapping.bad), duration(outage.flapping.fair)
-        what.append(f"in bad spells of {bad} with fair ones of {fair} between, on average")
-    targets = list(window.targets)
-    return _event("outage", window.name, window.start, window.end, targets, ", ".join(what))
-
-
-def _price_change(old: Any, new: Any) -> str:
-    return (
-        f"from ${old.input:g} in / ${old.output:g} out to ${new.input:g} / ${new.output:g} per "
-        f"million tokens"
-    )
-
-
-def _prices(model: Any, horizon: float) -> list[tuple[float, Any]]:
-    """(second from which it holds, price), in order."""
-    prices, when = [], 0.0
-    while when < horizon:
-        price, until = model.price_at(when)
-        prices.append((when, price))
-        when = until
-    return prices
 
 
 def layer_settings(layers: dict[str, Any]) -> list[dict[str, Any]]:

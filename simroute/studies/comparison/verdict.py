@@ -102,8 +102,9 @@ def same_figures(series: Series, deployments: list[str]) -> list[tuple[list[str]
 def _condition(scenario: spec.Scenario) -> str:
     """What does not vary between replications, as ", given this traffic"."""
     fixed = ["this traffic"] if scenario.workload.trace else []
-    if any(outage.start is not None for outage in scenario.outages.values()):
-        fixed.append("this outage")
+    scheduled = [each for each in scenario.outages.values() if each.start is not None]
+    if scheduled:
+        fixed.append("this outage" if len(scheduled) == 1 else "these outages")
     return f", given {' and '.join(fixed)}" if fixed else ""
 
 

@@ -19,7 +19,7 @@ class GatewaySlots:
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self._free == 0 and len(self._line) >= self._queue:
-            return Outcome.rejected(by=self.kind, status=503)
+            return Outcome(503, None, "gateway_full", by=self.kind)
         await self._take(world)
         try:
             outcome = await send(call)

@@ -160,6 +160,13 @@ TIMEOUT = {"timeout": Timeout(30.0, 5.0)}
         ("hang", "b", "b never answers 4.00 % of reasoning requests"),
         ("truncated", "b", "4.00 % of reasoning answers from b break off"),
         (
+            "gateway full",
+            "(none)",
+            "the gateway's queue has no room for 4.00 % of reasoning requests",
+        ),
+        ("the caller gave up", "(none)", "the callers of 4.00 % of reasoning requests give up"),
+        ("quota used up", "b", "the quota of b is used up for 4.00 % of reasoning requests"),
+        (
             "client error",
             "b",
             "4.00 % of reasoning requests are refused for what they ask (client error)",

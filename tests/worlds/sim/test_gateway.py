@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import simroute as sr
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load
 from simroute.errors import InputError
@@ -115,6 +116,16 @@ def test_slots_without_a_line_refuse_as_erlang_says():
     assert refused.mean() == pytest.approx(4 / 19, abs=4 * spread)
     assert (rows["requests"]["latency_s"][refused] == 0).all()
     assert len(rows["attempts"]["start_s"]) == (~refused).sum()
+
+
+def test_a_full_gateway_is_named_as_what_it_is():
+    """Two slots for about ten requests under way: all that is refused is refused by the gateway."""
+    words = ["scenario.horizon=5m", "+scenario.gateway.concurrency=2"]
+    rows = sr.simulate(sr.load_scenario("steady", *words), "direct").requests
+    refused = rows[rows.outcome == "rejected"]
+    assert len(refused) > 100
+    assert set(refused.cause) == {"gateway full"}
+    assert set(refused.error) == {"gateway_full"}
 
 
 def test_those_in_line_are_served_in_order_and_never_more_than_the_slots():
