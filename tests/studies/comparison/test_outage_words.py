@@ -52,11 +52,13 @@ def test_an_outage_that_ramps_and_flaps_is_told_so():
     ],
 )
 def test_what_fails_is_a_sentence_for_each_kind(status, sentence):
+    """As the only thing that fails, in the words for its kind."""
     words = f"scenario.outages.morning={{error_share: 1, status: {status}}}"
     assert outage(words)["what"].split(", ")[0] == sentence
 
 
 def test_an_outage_in_which_nothing_fails_does_not_say_so():
+    """It is slow and hangs; a share of 0 % that fails would be a riddle."""
     words = "scenario.outages.morning={error_share: 0, slow_down: 3, hang_share: 0.5}"
     assert outage(words)["what"] == "answers take 3 times as long, 50 % of calls hang"
 
@@ -120,6 +122,7 @@ def test_restarts_are_told_when_they_happen(replicas, shared):
 
 
 def test_crowds_flushes_and_changes_of_quality_are_told():
+    """With their times: 25 % and 50 % of 2 h, each 45 min, and half of 2 h for 10 min."""
     told = {
         event["kind"]: event
         for event in events(
@@ -161,6 +164,7 @@ def test_a_picture_marks_every_restart_and_every_part():
     ("count", "words"), [(0, ""), (1, ", given this outage"), (2, ", given these outages")]
 )
 def test_the_verdict_is_given_as_many_outages_as_there_are(count, words):
+    """In the plural where there are two."""
     outages = {
         str(number): spec.Outage(provider="a", start=0.1, end=0.2) for number in range(count)
     }
