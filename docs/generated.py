@@ -105,6 +105,7 @@ def layers() -> str:
             parameters(one.parameters),
             *fragment(one.example),
             *interplay(one.interplay),
+            *([f"**Replicas** (`gateway.sync_every`). {one.replicas}"] if one.replicas else []),
         ]
     return "\n\n".join(parts) + "\n"
 

@@ -191,6 +191,7 @@ def _check_gateway(check: ScenarioCheck) -> None:
     for key, every in (
         ("restart_every", gateway.restart_every),
         ("flush_every", gateway.flush_every),
+        ("sync_every", gateway.sync_every),
     ):
         if every is not None and horizon / every > MOST_RESTARTS:
             least = f"write {horizon / MOST_RESTARTS:g} s or more"

@@ -89,7 +89,11 @@ def _of_workload(load: spec.Workload) -> Iterator[str]:
 def _of_gateway(gateway: spec.Gateway, horizon: float) -> Iterator[str]:
     if gateway.concurrency is None and gateway.queue:
         yield "gateway.queue: nobody waits; give concurrency"
-    for key in ("restart_every", "flush_every"):
+    if gateway.sync_every is not None and (gateway.shared or gateway.replicas == 1):
+        why = "all replicas share one state" if gateway.shared else "there is one replica"
+        remedy = "leave shared out" if gateway.shared else "give replicas"
+        yield f"gateway.sync_every: nothing to exchange, {why}; {remedy}"
+    for key in ("restart_every", "flush_every", "sync_every"):
         every = getattr(gateway, key)
         if every is None:
             continue

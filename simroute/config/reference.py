@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import textwrap
 from dataclasses import MISSING, is_dataclass
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from simroute import policies as _registers_layers
 from simroute.config.fields import Form, Scalar, declared_fields
 from simroute.config.scalars import range_text
 from simroute.core import registry
+from simroute.gauges.merging import Mergeable
 from simroute.models import spec
 
 __all__ = [
@@ -74,13 +76,14 @@ class Parameter(NamedTuple):
 
 class LayerReference(NamedTuple):
     """One kind of layer. example: layers of a policy file, outermost first. interplay: sentences
-    about the parameters."""
+    about the parameters. replicas: what those of a gateway tell each other of it."""
 
     kind: str
     doc: str
     parameters: list[Parameter]
     example: str
     interplay: str
+    replicas: str
 
 
 class SectionReference(NamedTuple):
@@ -108,7 +111,17 @@ def docstring_parts(cls: type) -> DocstringParts:
 def layer_reference(kind: str) -> LayerReference:
     """One kind of layer. Raises KeyError."""
     doc, example, interplay = docstring_parts(registry[kind])
-    return LayerReference(kind, doc, parameters(registry[kind]), example, interplay)
+    rows = parameters(registry[kind])
+    return LayerReference(kind, doc, rows, example, interplay, exchanged(registry[kind]))
+
+
+def exchanged(cls: type) -> str:
+    """What replicas that `gateway.sync_every` lets talk tell each other of a layer: what
+    `merge` says of each gauge that its module names. Empty where there is none."""
+    names = vars(sys.modules[cls.__module__]).values()
+    gauges = [each for each in names if isinstance(each, type) and issubclass(each, Mergeable)]
+    told = [inspect.cleandoc(each.merge.__doc__ or "") for each in gauges]
+    return " ".join(" ".join(text.split()) for text in dict.fromkeys(told))
 
 
 def layer_references() -> list[LayerReference]:

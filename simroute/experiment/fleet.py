@@ -18,7 +18,7 @@ class Fleet:
     """The layers of each state of a policy: one of each replica, or one that all share.
 
     layers: as configured; never used themselves. wrap: puts the layers of one replica into objects
-    that forward, if not None.
+    that forward, if not None. own: the layers of each state as they are now.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Fleet:
     ) -> None:
         self._gateway, self._layers, self._wrap = gateway, dict(layers), wrap
         states = 1 if gateway.shared else gateway.replicas
-        self._own = [copy.deepcopy(self._layers) for _ in range(states)]
+        self.own = [copy.deepcopy(self._layers) for _ in range(states)]
         self._slots = [self._slot() for _ in range(gateway.replicas)]
 
     def _slot(self) -> Layers:
@@ -44,13 +44,13 @@ class Fleet:
 
     def stack(self, replica: int) -> Layers:
         """The layers of one replica as they are now."""
-        own = self._own[0 if self._gateway.shared else replica]
+        own = self.own[0 if self._gateway.shared else replica]
         wrapped = own if self._wrap is None else self._wrap(own)
         return {**self._slots[replica], **wrapped} if self._slots[replica] else wrapped
 
     def forget(self, state: int, forgets: Callable[[str], bool]) -> None:
         """Makes the layers of a state anew; those for whose kind `forgets` is false are kept."""
-        made, own = copy.deepcopy(self._layers), self._own[state]
-        self._own[state] = {
+        made, own = copy.deepcopy(self._layers), self.own[state]
+        self.own[state] = {
             name: layer if forgets(layer.kind) else own[name] for name, layer in made.items()
         }

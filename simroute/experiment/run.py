@@ -26,6 +26,7 @@ from simroute.metrics.partials import merge_partials, partial_state
 from simroute.models.closed_loop import stated_rate
 from simroute.models.weather import Weather
 from simroute.worlds.sim import SimWorld
+from simroute.worlds.sim.exchange import Exchange
 from simroute.worlds.sim.prompt_caching import CachingWorld
 from simroute.worlds.sim.restarts import Restarts
 
@@ -70,6 +71,8 @@ def build_world(
     world = kind(sky, fleet.stacks(), Ledger(sinks), env)
     if gateway.restart_every is not None or gateway.flush_every is not None:
         Restarts(gateway, fleet).start(world)
+    if gateway.sync_every is not None and len(fleet.own) > 1:
+        Exchange(fleet.own, gateway.sync_every).start(world)
     return world
 
 

@@ -10,11 +10,21 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import takewhile
+from operator import itemgetter
+from typing import Any, Self
+
+from simroute.gauges.merging import Mark, Mergeable, merge_logs
 
 CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
 EVENTS = {CLOSED: "closed", OPEN: "opened", HALF_OPEN: "half_opened"}
+
+
+Known = tuple[Mark, float, int]
+"""What replicas have in common: results up to when, since when it is open or closed, and how many
+trials have succeeded since then."""
 
 
 class Permit:
@@ -27,7 +37,7 @@ class Permit:
         self.generation, self.given, self.probe = generation, given, probe
 
 
-class Window:
+class Window(Mergeable):
     """The results of the last `seconds` (one that is exactly so old is out), or of the last `calls`
     calls."""
 
@@ -49,6 +59,10 @@ class Window:
         self._trim(now)
         return len(self._results), self._failed
 
+    def failed_since(self, then: float) -> bool:
+        """Whether the last call ended then or later, and failed."""
+        return bool(self._results) and self._results[-1][1] and self._results[-1][0] >= then
+
     def _trim(self, now: float) -> None:
         results = self._results
         while results and self._outdated(results[0][0], now):
@@ -59,25 +73,53 @@ class Window:
             then + self._seconds <= now if self._calls is None else len(self._results) > self._calls
         )
 
+    @classmethod
+    def merge(cls, states: Sequence[Self], known: Sequence[Mark | None], now: float) -> Mark:
+        """All results."""
+        mark = merge_logs([state._results for state in states], known, now, itemgetter(0))
+        for state in states:
+            state._failed = sum(failed for _, failed in state._results)
+            state._trim(now)
+        return mark
 
-class Streak:
+
+class Streak(Mergeable):
     """Failures in a row, whenever they were; a success starts afresh."""
 
-    __slots__ = ("_failed",)
+    __slots__ = ("_results",)
 
     def __init__(self) -> None:
-        self._failed = 0
+        self._results: deque[tuple[float, bool]] = deque()
 
     def add(self, now: float, failed: bool) -> None:
         """A call ended."""
-        self._failed = self._failed + 1 if failed else 0
+        if not failed:
+            self._results.clear()
+        self._results.append((now, failed))
 
     def seen(self, now: float) -> tuple[int, int]:
         """How many calls, and how many of them failed: the same number."""
-        return self._failed, self._failed
+        failed = len(self._results)
+        if failed and not self._results[0][1]:
+            failed -= 1
+        return failed, failed
+
+    def failed_since(self, then: float) -> bool:
+        """Whether the last call ended then or later, and failed."""
+        return bool(self._results) and self._results[-1][1] and self._results[-1][0] >= then
+
+    @classmethod
+    def merge(cls, states: Sequence[Self], known: Sequence[Mark | None], now: float) -> Mark:
+        """All failures since the last success of any."""
+        mark = merge_logs([state._results for state in states], known, now, itemgetter(0))
+        for state in states:
+            failed = list(takewhile(itemgetter(1), reversed(state._results)))
+            while len(state._results) > len(failed) + 1:
+                state._results.popleft()
+        return mark
 
 
-class BreakerState:
+class BreakerState(Mergeable):
     """Closed, open, half-open; see `ask`, `tell`, `release`. Durations in seconds.
 
     quiet: the permit of every call while it is closed and only failures can change it, else None.
@@ -126,7 +168,7 @@ class BreakerState:
         """Leave to call now, or None."""
         if self.state == CLOSED:
             return self._ordinary
-        if self.at(now) == OPEN or len(self._trials) >= self.probes:
+        if self.at(now) == OPEN or len(self._trials) + self._elsewhere >= self.probes:
             return None
         trial = Permit(self.generation, now, True)
         self._trials.append(trial)
@@ -162,13 +204,55 @@ class BreakerState:
     def wait(self, now: float) -> float | None:
         """Seconds until a call may pass; None when that depends on a trial that is under way."""
         if self.state == HALF_OPEN:
-            return None if len(self._trials) >= self.probes else 0.0
+            return None if len(self._trials) + self._elsewhere >= self.probes else 0.0
         return max(0.0, self.opened + self.cooldown - now) if self.state == OPEN else 0.0
 
     def seen(self, now: float) -> tuple[int, int]:
         """Calls and failures that it reckons with; where only a number of failures opens it,
         successes are not among the calls."""
         return self._results.seen(now)
+
+    @classmethod
+    def merge(cls, states: Sequence[Self], known: Sequence[Known | None], now: float) -> Known:
+        """Whether it is open: what happened last holds for all. Results of calls, and trials."""
+        for state in states:
+            state.at(now)
+        last = max(states, key=lambda state: state._turned)
+        for state in states:
+            if state._turned < last._turned:
+                state._enter(CLOSED if last.state == CLOSED else OPEN, last._turned)
+        if last.state != CLOSED:
+            return (now, []), last._turned, cls._merge_trials(states, known, now)
+        results: Any = [state._results for state in states]
+        mark: Mark = type(results[0]).merge(results, [each and each[0] for each in known], now)
+        before = next((each[0][0] for each in known if each is not None), -math.inf)
+        if last._results.failed_since(before) and last._too_many(now):
+            for state in states:
+                state._enter(OPEN, now)
+        return mark, last._turned, 0
+
+    @classmethod
+    def _merge_trials(
+        cls, states: Sequence[Self], known: Sequence[Known | None], now: float
+    ) -> int:
+        """Returns how many trials have succeeded since it opened."""
+        opened = states[0].opened
+        common = next((each[2] for each in known if each is not None and each[1] == opened), 0)
+        passed, trying = common, 0
+        for state, mark in zip(states, known, strict=True):
+            state.at(now)
+            trying += len(state._trials)
+            passed += state._passed - (0 if mark is None or mark[1] != opened else common)
+        for state in states:
+            state._passed, state._elsewhere = passed, trying - len(state._trials)
+            if passed >= state.successes:
+                state._enter(CLOSED, now)
+        return passed
+
+    @property
+    def _turned(self) -> float:
+        """When it last opened or closed, in seconds."""
+        return self._ordinary.given if self.state == CLOSED else self.opened
 
     def _tried(self, trial: Permit, failed: bool, now: float) -> None:
         if trial not in self._trials:
@@ -197,7 +281,7 @@ class BreakerState:
         self.generation += 1
         self._ordinary = Permit(self.generation, now, False)
         self._trials: list[Permit] = []
-        self._passed = 0
+        self._passed = self._elsewhere = 0
         self.quiet = self._ordinary if state == CLOSED and not self._counts_successes else None
         if state == CLOSED:
             self._results = self._fresh()

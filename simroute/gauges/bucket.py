@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Self
+
+from simroute.gauges.merging import Mergeable
 
 
-class Bucket:
+class Bucket(Mergeable):
     """A token bucket: holds up to `capacity`, refilled at `refill` a second (0: never); full at
     first, or `initial` at t = 0.
 
@@ -14,12 +18,13 @@ class Bucket:
     all admitted.
     """
 
-    __slots__ = ("_at", "_level", "capacity", "refill")
+    __slots__ = ("_at", "_level", "_taken", "capacity", "refill")
 
     def __init__(self, capacity: float, refill: float, initial: float | None = None) -> None:
         self.capacity, self.refill = capacity, refill
         self._level = capacity if initial is None else initial
         self._at = -math.inf if initial is None else 0.0
+        self._taken = 0.0  # since states were merged
 
     def level(self, now: float) -> float:
         """What is in it; negative after a debt."""
@@ -75,8 +80,28 @@ class Bucket:
         self._level = min(capacity, self._level)
 
     def _change(self, now: float, by: float) -> None:
-        self._level = min(self.capacity, self.level(now) + by)
+        level = self.level(now)
+        self._level = min(self.capacity, level + by)
+        self._taken += level - self._level
         self._at = max(self._at, now)
+
+    @classmethod
+    def merge(
+        cls, states: Sequence[Self], known: Sequence[tuple[float, float] | None], now: float
+    ) -> tuple[float, float]:
+        """What was taken of a limit and given back, as if the refill had come evenly between."""
+        capacity, refill = states[0].capacity, states[0].refill
+        old = next((each for each in known if each is not None), None)
+        common = capacity if old is None else min(capacity, old[0] + (now - old[1]) * refill)
+        level = common
+        for state, mark in zip(states, known, strict=True):
+            level += state.level(now) - (capacity if mark is None else common)
+        if old is not None:  # each by itself may have been full again before the next took
+            taken = sum(state._taken for state in states)
+            level = min(level, old[0] + (now - old[1]) * refill - taken)
+        for state in states:
+            state._level, state._at, state._taken = level, max(state._at, now), 0.0
+        return level, now
 
 
 class DualLimit:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol, Self
+
+from simroute.gauges.merging import Mergeable
 
 
 class Ticket:
@@ -15,20 +18,20 @@ class Ticket:
         self.slot, self.nano, self.is_open = slot, nano, True
 
 
-class SpendMeter:
+class SpendMeter(Mergeable):
     """Money in integer nano-dollars, by slot of time. A period that begins anew is one slot; a
     rolling one is many, the oldest of which drop out."""
 
     def __init__(self) -> None:
         self._slots: dict[float, int] = {}
-        self._slot = -math.inf
+        self._slot = self._oldest = -math.inf
         self._nano = 0
 
     def turn(self, slot: float, oldest: float) -> None:
         """It is now `slot`; what was spent in slots before `oldest` counts no more."""
         if slot == self._slot:
             return
-        self._slot = slot
+        self._slot, self._oldest = slot, oldest
         while self._slots and (first := next(iter(self._slots))) < oldest:
             self._nano -= self._slots.pop(first)
 
@@ -60,6 +63,23 @@ class SpendMeter:
     def spent(self) -> float:
         """USD that count now."""
         return self._nano / 1e9
+
+    @classmethod
+    def merge(
+        cls, states: Sequence[Self], known: Sequence[Mapping[float, int] | None], now: float
+    ) -> Mapping[float, int]:
+        """Money spent, and reserved for calls under way."""
+        oldest = max(state._oldest for state in states)
+        common: Mapping[float, int] = next((each for each in known if each is not None), {})
+        total = dict(common)
+        for state, before in zip(states, known, strict=True):
+            for slot, nano in state._slots.items():
+                more = nano - (0 if before is None else before.get(slot, 0))
+                total[slot] = total.get(slot, 0) + more
+        total = {slot: total[slot] for slot in sorted(total) if slot >= oldest}
+        for state in states:
+            state._slots, state._nano = dict(total), sum(total.values())
+        return total
 
 
 class SharedMeter(Protocol):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from typing import Self
+
+from simroute.gauges.merging import Mark, Mergeable, merge_logs
 
 
-class RetryBudgetState:
+class RetryBudgetState(Mergeable):
     """Calls deposit `share` of a retry each, for `ttl` seconds; `reserve` retries a second are
     there in any case. Source: Finagle's RetryBudget."""
 
@@ -39,3 +43,14 @@ class RetryBudgetState:
         for moments in (self._calls, self._retries):
             while moments and moments[0] + self.ttl <= now:
                 moments.popleft()
+
+    @classmethod
+    def merge(
+        cls, states: Sequence[Self], known: Sequence[tuple[Mark, Mark] | None], now: float
+    ) -> tuple[Mark, Mark]:
+        """Calls, and further sends that were made for them."""
+        calls, retries = ([each and each[i] for each in known] for i in range(2))
+        return (
+            merge_logs([state._calls for state in states], calls, now),
+            merge_logs([state._retries for state in states], retries, now),
+        )

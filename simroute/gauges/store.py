@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, Self
+
+from simroute.gauges.merging import Mergeable
 
 
-class Store(Mapping[Hashable, Any]):
+class Store(Mapping[Hashable, Any], Mergeable):
     """Up to `size` entries for `ttl` seconds each, from insertion or (`sliding`) from the last use.
 
     Evicts the oldest (fifo), the longest unused (lru) or the least used (lfu; of equals the longest
@@ -59,6 +62,51 @@ class Store(Mapping[Hashable, Any]):
             if now - born < self.ttl:
                 return
             self._drop(key)
+
+    @classmethod
+    def merge(cls, states: Sequence[Self], known: Sequence[float | None], now: float) -> float:
+        """Answers kept, with their age; not how often others used them."""
+        since = [-math.inf if each is None else each for each in known]
+        fresh: dict[Hashable, tuple[float, Any]] = {}
+        for state in states:
+            for key, entry in state._since(min(since)):
+                if key not in fresh or fresh[key][0] < entry[0]:
+                    fresh[key] = entry
+        news = sorted(fresh.items(), key=lambda item: item[1][0])
+        for state, mark in zip(states, since, strict=True):
+            state._take_over([(key, entry) for key, entry in news if entry[0] >= mark], now)
+        return now
+
+    def _since(self, then: float) -> Iterator[tuple[Hashable, tuple[float, Any]]]:
+        for key in reversed(self._born):
+            if self._born[key] < then:
+                return
+            if self._entries[key][0] >= then:
+                yield key, self._entries[key]
+
+    def _take_over(self, news: Sequence[tuple[Hashable, tuple[float, Any]]], now: float) -> None:
+        taken = 0
+        for key, (at, value) in news:
+            if now - at >= self.ttl or (key in self._entries and self._entries[key][0] >= at):
+                continue
+            if key in self._entries:
+                self._drop(key)
+            elif len(self._entries) >= self.size:
+                self._drop(self._victim())
+            self._entries[key], self._born[key] = (at, value), at
+            taken += 1
+            if self.eviction == "lfu":
+                self._count(key)
+        if taken:
+            self._order_last(taken, news[0][1][0])
+
+    def _order_last(self, most: int, then: float) -> None:
+        """Brings the last entries, and what was born after `then`, into the order of birth."""
+        last: list[tuple[Hashable, float]] = []
+        while self._born and (len(last) < most or last[-1][1] > then):
+            last.append(self._born.popitem())
+        last.reverse()
+        self._born.update(sorted(last, key=lambda item: item[1]))
 
     def _count(self, key: Hashable) -> None:
         self._order += 1

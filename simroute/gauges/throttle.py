@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from typing import Self
+
+from simroute.gauges.merging import Mark, Mergeable, merge_logs
 
 
-class AdaptiveThrottle:
+class AdaptiveThrottle(Mergeable):
     """Requests and accepts of the last `window` seconds: reject with max(0, (requests - k accepts)
     / (requests + 1)). Source: Google, Site Reliability Engineering (2016), ch. 21."""
 
@@ -29,3 +33,14 @@ class AdaptiveThrottle:
     def accept(self, now: float) -> None:
         """One was accepted."""
         self._accepts.append(now)
+
+    @classmethod
+    def merge(
+        cls, states: Sequence[Self], known: Sequence[tuple[Mark, Mark] | None], now: float
+    ) -> tuple[Mark, Mark]:
+        """Calls that were made, and those accepted."""
+        asked, accepted = ([each and each[i] for each in known] for i in range(2))
+        return (
+            merge_logs([state._requests for state in states], asked, now),
+            merge_logs([state._accepts for state in states], accepted, now),
+        )

@@ -152,6 +152,9 @@ def layer(reference: LayerReference) -> Page:
     yield from paragraphs(reference.doc)
     yield from parameters(reference.parameters)
     yield from _example(reference)
+    if reference.replicas:
+        yield from title("What replicas tell each other (gateway.sync_every)")
+        yield _paragraph(reference.replicas)
 
 
 def keys(name: str, owners: Iterable[tuple[str, list[Parameter]]]) -> Page:

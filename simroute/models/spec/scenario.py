@@ -25,15 +25,22 @@ class Gateway:
 
     Interplay: Each of the `replicas` sees its part of the traffic, so breakers open later, caches
     hit less and limits count less, the more there are; `shared` state undoes that, as if it were
-    kept in one place at no cost. A restart (of one replica after another, `restart_every`) forgets
-    what breakers, limits and caches have learnt, but not what was spent; `flush_every` empties the
-    caches alone. `concurrency` bounds the requests under way in a replica: beyond it, and beyond
-    `queue`, they are refused with 503. `overhead` lengthens every send and hardly matters. What a
-    gateway charges is `price_factor` of the deployments (1.055 for a fee of 5.5 %).
+    kept in one place at no cost. With `sync_every` each knows at most so much later what the others
+    have seen (breakers, money spent, limits, times, answers kept), which `describe` of a layer
+    tells under "Replicas"; between two exchanges each still decides by itself. A restart (of one
+    replica after another, `restart_every`) forgets what breakers, limits and caches have learnt,
+    but not what was spent; `flush_every` empties the caches alone. `concurrency` bounds the
+    requests under way in a replica: beyond it, and beyond `queue`, they are refused with 503.
+    `overhead` lengthens every send and hardly matters. What a gateway charges is `price_factor` of
+    the deployments (1.055 for a fee of 5.5 %).
     """
 
     replicas: Annotated[Positive, Doc("gateway processes; each request goes to one")] = 1
     shared: Annotated[bool, Doc("whether all replicas share one state of the policy")] = False
+    sync_every: Annotated[
+        Period | None,
+        Doc("replicas tell each other so often what they have seen; default: never"),
+    ] = None
     overhead: Annotated[Seconds, Doc("the gateway's own time, added to each send")] = 0.001
     distance: Annotated[
         dict[Name, Seconds],
