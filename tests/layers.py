@@ -6,6 +6,7 @@ from dataclasses import MISSING
 from hypothesis import strategies as st
 
 from simroute.config import schema
+from simroute.config.advice import own_mistakes
 from simroute.config.fields import Form, Scalar, declared_fields
 from simroute.config.yaml_reader import Document
 from simroute.core import registry
@@ -29,11 +30,13 @@ MOST = {"s": 20.0, "share": 1.0, "USD": 0.02, "count": 5, "1/min": 600.0}
 
 def kinds():
     """Those of the package."""
-    import simroute.policies as registers_layers
+    import simroute.gateways as registers_layers
 
     assert registers_layers
     return sorted(
-        kind for kind, cls in registry.items() if cls.__module__.startswith("simroute.policies")
+        kind
+        for kind, cls in registry.items()
+        if cls.__module__.startswith(("simroute.policies", "simroute.gateways"))
     )
 
 
@@ -44,9 +47,11 @@ def layers_of(draw, kind):
     for _ in range(20):
         settings = draw(record(registry[kind]))
         try:
-            return schema.build(registry[kind], settings, Document("drawn.yaml", settings))
+            made = schema.build(registry[kind], settings, Document("drawn.yaml", settings))
         except InputError:
             continue
+        if not own_mistakes({kind: made}):
+            return made
     return registry[kind]()
 
 

@@ -39,6 +39,17 @@ NESTING = (
 )
 
 
+def own_mistakes(layers: dict[str, Any]) -> list[tuple[str, str]]:
+    """(layer, what would be right) of parameters that contradict each other, as the layers
+    themselves say: one that can has a method `mistakes`."""
+    return [
+        (key, text)
+        for key, layer in layers.items()
+        if hasattr(layer, "mistakes")
+        for text in layer.mistakes()
+    ]
+
+
 def forbidden_nestings(layers: dict[str, Any]) -> list[tuple[str, str]]:
     """(layer, what would be right) of layers that cannot stand where they do."""
     problems = []

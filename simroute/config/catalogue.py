@@ -9,6 +9,8 @@ from simroute.errors import InputError, nearest
 
 PACKAGE = Path(__file__).parent.parent
 LINEUPS = "scenarios/lineups"
+GATEWAYS = "gateways"
+"""Of the policies: what named gateways and clients do."""
 KINDS = {"scenarios": "scenario", "policies": "policy", LINEUPS: "line-up"}
 """What is kept in folders -> the name of one of them."""
 
@@ -70,8 +72,11 @@ def _looks_like_name(kind: str, name: str) -> bool:
 
 
 def _places(kind: str, name: str) -> list[Path]:
-    """Where a file of that name can be."""
-    return [folder / f"{name}.yaml" for folder in folders(kind)]
+    """Where a file of that name can be; a preset of a gateway goes by its bare name too."""
+    places = [folder / f"{name}.yaml" for folder in folders(kind)]
+    if kind == "policies" and "/" not in name:
+        places += [folder / GATEWAYS / f"{name}.yaml" for folder in folders(kind)]
+    return places
 
 
 def _is_file(path: Path) -> bool:

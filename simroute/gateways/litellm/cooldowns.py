@@ -1,0 +1,116 @@
+"""Which deployments are left out, and until when. Time is passed in, in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+
+from simroute.gateways.litellm.errors import COUNTED, ErrorClass
+
+MINUTE = 60.0
+LEAST_EVENTS = 5
+SINGLE_EVENTS = 1000
+"""A deployment that is alone cools when all of so many calls of a minute failed."""
+DEFAULT_ALLOWED = 3
+"""Given, it counts as not given (1.83)."""
+
+
+class Lasting:
+    """Sums that live for a time from their first amount on, as entries of the Router's cache do."""
+
+    def __init__(self) -> None:
+        self._sums: dict[Hashable, tuple[float, float]] = {}
+
+    def get(self, now: float, key: Hashable) -> float:
+        """What has been added to it in its present life."""
+        end, amount = self._sums.get(key, (now, 0.0))
+        return amount if now < end else 0.0
+
+    def add(self, now: float, key: Hashable, amount: float, life: float) -> float:
+        """The sum with `amount`; a new one lives for `life` seconds."""
+        end, before = self._sums.get(key, (now, 0.0))
+        if now >= end:
+            end, before = now + life, 0.0
+        self._sums[key] = end, before + amount
+        return before + amount
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failed send: of which class, in a group of how many deployments, whether that group has a
+    fallback, and for how long it may cool (s)."""
+
+    kind: ErrorClass
+    group: int
+    fallback: bool
+    seconds: float
+
+
+class Cooldowns:
+    """Counts failures and cools by them.
+
+    allowed, policy: `allowed_fails`, and by class of error; without either of them more than half
+    of a minute's calls must fail. late: as from 1.106 on, a second failure may end a cooldown
+    sooner; latest: as 1.109, which counts the failure that cools, and by `allowed_fails`
+    never cools a deployment that is alone and has no fallback.
+    """
+
+    def __init__(
+        self,
+        allowed: int | None,
+        policy: Mapping[ErrorClass, int],
+        life: float,
+        disabled: bool,
+        late: bool,
+        latest: bool,
+    ) -> None:
+        self._policy, self._life, self._disabled = policy, life, disabled
+        self._late, self._latest = late, latest
+        self._tuned = bool(policy) or (
+            allowed is not None and (latest or allowed != DEFAULT_ALLOWED)
+        )
+        self._allowed = DEFAULT_ALLOWED if allowed is None else allowed
+        self._until: dict[str, float] = {}
+        self._fails, self._passes, self._counts = Lasting(), Lasting(), Lasting()
+
+    def is_cold(self, now: float, name: str) -> bool:
+        """Whether it is left out; at the very end it still is."""
+        return now <= self._until.get(name, -1.0)
+
+    def passed(self, now: float, name: str) -> None:
+        """A call succeeded."""
+        self._passes.add(now, name, 1.0, MINUTE)
+
+    def failed(self, now: float, name: str, failure: Failure) -> float | None:
+        """Seconds for which it is left out from now on, if this failure decides so."""
+        self._fails.add(now, name, 1.0, MINUTE)
+        if self._disabled or failure.kind not in COUNTED or failure.seconds <= 0:
+            return None
+        if not (self._by_count if self._tuned else self._by_share)(now, name, failure):
+            return None
+        end = now + failure.seconds
+        if self.is_cold(now, name):  # the first deadline stands
+            end = min(end, self._until[name]) if self._late else self._until[name]
+        self._until[name] = end
+        return end - now
+
+    def _by_count(self, now: float, name: str, failure: Failure) -> bool:
+        own = self._policy.get(failure.kind)
+        if self._latest and failure.group == 1 and not (failure.fallback or own):
+            return False
+        key, allowed = (name, failure.kind if own else ""), own or self._allowed
+        too_many = self._counts.get(now, key) + 1 > allowed
+        if self._latest or not too_many:
+            self._counts.add(now, key, 1.0, self._life)
+        return too_many
+
+    def _by_share(self, now: float, name: str, failure: Failure) -> bool:
+        if failure.kind in ("AuthenticationError", "NotFoundError"):
+            return True
+        single = failure.group == 1
+        if failure.kind == "RateLimitError":
+            return not single
+        fails, passes = self._fails.get(now, name), self._passes.get(now, name)
+        if single:
+            return passes == 0 and fails >= SINGLE_EVENTS
+        return fails + passes >= LEAST_EVENTS and fails > passes

@@ -1,0 +1,72 @@
+"""How the Router sees failures: a class by status, which it tries again, and which it counts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from simroute.core import Outcome
+
+ErrorClass = Literal[
+    "BadRequestError",
+    "AuthenticationError",
+    "PermissionDeniedError",
+    "NotFoundError",
+    "Timeout",
+    "ConflictError",
+    "RateLimitError",
+    "InternalServerError",
+    "APIConnectionError",
+    "ContextWindowExceededError",
+    "ContentPolicyViolationError",
+]
+NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM = (
+    "no deployment left",
+    "no weight left",
+    "over budget",
+    "over rpm",
+)
+"""Errors of the Router itself, before any send: its RouterRateLimitError, ZeroDivisionError,
+ValueError, and RouterRateLimitErrorBasic."""
+BY_STATUS: dict[int, ErrorClass] = {
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    408: "Timeout",
+    409: "ConflictError",
+    429: "RateLimitError",
+    504: "Timeout",
+}
+AGAIN: frozenset[ErrorClass] = frozenset(
+    (
+        "AuthenticationError",
+        "PermissionDeniedError",
+        "Timeout",
+        "ConflictError",
+        "RateLimitError",
+        "InternalServerError",
+        "APIConnectionError",
+    )
+)
+"""What is tried again as long as a deployment of the group is left."""
+COUNTED: frozenset[ErrorClass] = frozenset(
+    ("AuthenticationError", "NotFoundError", "Timeout", "RateLimitError", "InternalServerError")
+)
+"""What can cool a deployment."""
+
+
+def class_of(outcome: Outcome, provider: str) -> ErrorClass:
+    """The class of a failed send. Azure's client alone calls a broken connection by its name."""
+    if outcome.error == "context_length":
+        return "ContextWindowExceededError"
+    if outcome.error == "content_filter":
+        return "ContentPolicyViolationError"
+    if outcome.error in ("refused", "reset"):
+        return "APIConnectionError" if provider == "azure" else "InternalServerError"
+    if outcome.status in BY_STATUS:
+        return BY_STATUS[outcome.status]
+    return "InternalServerError" if outcome.status >= 500 else "BadRequestError"
+
+
+def is_broken(outcome: Outcome) -> bool:
+    """Whether a stream broke off after its head, which is never tried again in its group."""
+    return outcome.error == "truncated"

@@ -1,0 +1,228 @@
+"""One request through the Router: fallback groups around retries around one send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from simroute.core import Call, Outcome, Rest, Send, World, layer
+from simroute.gateways.litellm.errors import (
+    AGAIN,
+    NO_DEPLOYMENT,
+    NO_WEIGHT,
+    OVER_BUDGET,
+    OVER_RPM,
+    ErrorClass,
+    class_of,
+    is_broken,
+)
+from simroute.gateways.litellm.fleet import LAYER, Fleet, Wanted, refused
+from simroute.gateways.litellm.settings import Settings
+from simroute.gauges.store import Store
+
+FIRST_DELAY, MOST_DELAY, MOST_ASKED = 0.5, 8.0, 60.0
+"""Seconds: the first back-off, the longest, and the longest Retry-After that is obeyed."""
+ANSWERS, LIFE = 10_000, 3600.0
+"""Of the cache: how many, and for how many seconds."""
+
+
+@dataclass(frozen=True)
+class Ride:
+    """One request on its way, and the groups it has been in."""
+
+    call: Call
+    send: Send
+    world: World
+    fleet: Fleet
+    groups: tuple[str, ...] = ()
+
+
+@layer("litellm")
+@dataclass
+class LiteLLM(Settings):
+    """The LiteLLM Router as it decides, in its own words: `groups` are the entries of model_list by
+    model_name, and the task of a request is the name that its caller used (any other: the first
+    group).
+
+    A request is tried in its group, cooled deployments left out, then in the group's fallbacks,
+    each with retries of its own. There is no deadline over all of it and no half-open state. The
+    pause between tries is also made after the last one, unless the group has another deployment
+    left. Every error falls back, a 400 as well. When all fail the first group's error is returned.
+    Not imitated: the cache of 200 entries that cooldowns share, priority queues, tags, redis,
+    `num_retries` of a deployment as retries of the HTTP client besides (1.83). Source: litellm
+    1.83.14 and 1.109.1, its code read and the unmodified Router run in virtual time.
+
+    Example:
+
+        litellm:
+          groups: {main: [first], backup: [other_company]}
+          fallbacks: {main: [backup]}
+          timeout: 30s
+
+    Interplay: `num_retries` 2 with the default pauses makes a fallback from a group of one start
+    3.5 s after three failures, and 33.5 s with a `timeout` of 10 s, since each try waits it out.
+    `cooldown_time` is 5 s: too short for an outage, and a group of one never cools by 5xx, unless
+    `allowed_fails` is given (other than 3). In a group of several, half of a minute's calls must
+    fail before a deployment is left out, which then gets all of its traffic at once again.
+    """
+
+    def __post_init__(self) -> None:
+        self._fleet: Fleet | None = None
+        self._answers = Store(ANSWERS, LIFE) if self.cache_responses else None
+
+    def mistakes(self) -> Iterator[str]:
+        """Names of groups that there are not."""
+        known = self.groups or {"main": ("first",)}
+        named = {
+            "fallbacks": self.fallbacks,
+            "context_window_fallbacks": self.context_window_fallbacks,
+            "content_policy_fallbacks": self.content_policy_fallbacks,
+            "default_fallbacks": {"": self.default_fallbacks},
+        }
+        for key, chains in named.items():
+            for name in dict.fromkeys(name for chain in chains.values() for name in chain):
+                if name not in known and name not in self.model_group_alias:
+                    yield f"{key}: there is no group {name!r}; groups has {', '.join(known)}"
+        for alias, name in self.model_group_alias.items():
+            if name not in known:
+                groups = ", ".join(known)
+                yield f"model_group_alias.{alias}: there is no group {name!r}; groups has {groups}"
+
+    async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
+        fleet = self._fleet = self._fleet or Fleet(self, world)
+        name: str | None = call.request.task
+        if call.target is not None:
+            name = next((each for each in fleet.groups if call.target in fleet.groups[each]), None)
+            if name is None:
+                return await send(call)
+        elif name not in fleet.groups and name not in self.model_group_alias:
+            name = next(iter(fleet.groups))
+        ride = Ride(call, send, world, fleet)
+        if self._answers is None:
+            return await self._asked(ride, name)
+        key = fleet.named(name), call.request.key
+        known = self._answers.get_at(world.now(), key)
+        if known is not None:
+            return Outcome(200, by=LAYER, cached="exact", answer=known)
+        outcome = await self._asked(ride, name)
+        return outcome.then(partial(self._keep, self._answers, key, call, world))
+
+    # -- fallbacks -------------------------------------------------------------------------------
+
+    async def _asked(self, ride: Ride, name: str) -> Outcome:
+        """A group, and what stands behind it."""
+        ride = Ride(ride.call, ride.send, ride.world, ride.fleet, (*ride.groups, name))
+        outcome = await self._tried(ride, name, None)
+        if not outcome.ok:
+            return await self._fall_back(ride, name, outcome)
+        if outcome.rest is None or self.profile == "1.109":
+            return outcome
+
+        async def read_on(rest: Rest) -> Outcome:
+            final = await rest
+            begun = final.output_tokens > 0 and self.profile != "1.83"
+            if final.ok or begun or not is_broken(final):
+                return final
+            more = await self._fall_back(ride, name, final)
+            return more if more.rest is None else await more.rest
+
+        return outcome.wrap(read_on)
+
+    async def _fall_back(self, ride: Ride, name: str, failed: Outcome) -> Outcome:
+        """Each group behind this one, until one answers; else the first error, or the last where
+        levels of `order` were tried."""
+        if len(ride.groups) > self.max_fallbacks or failed.error == NO_WEIGHT:
+            return failed
+        kind = self._class(failed, ride.world)
+        levels, last = 0, failed
+        for level, group in self._behind(ride, name, kind):
+            status = last.status
+            ride.world.emit("fell_back", ride.call, target=last.target, status=status, to=group)
+            if level is None:
+                outcome = await self._asked(ride, group)
+            else:
+                levels, outcome = levels + 1, await self._tried(ride, group, level)
+            if outcome.ok:
+                return outcome
+            last = outcome
+        return last if levels else failed
+
+    def _behind(
+        self, ride: Ride, name: str, kind: ErrorClass | None
+    ) -> Iterator[tuple[int | None, str]]:
+        """Levels of `order` of the same group, then other groups."""
+        special = {
+            "ContextWindowExceededError": self.context_window_fallbacks,
+            "ContentPolicyViolationError": self.content_policy_fallbacks,
+        }.get(kind or "")
+        if special is None:
+            orders = {ride.fleet.known[each].order for each in ride.fleet.members(name)}
+            for level in sorted(each for each in orders if each is not None)[1:]:
+                yield level, name
+        chain = (special or self.fallbacks).get(name, () if special else self.default_fallbacks)
+        for group in chain:
+            if self.profile == "1.83" or group not in ride.groups:
+                yield None, group
+
+    # -- retries ---------------------------------------------------------------------------------
+
+    async def _tried(self, ride: Ride, name: str, level: int | None) -> Outcome:
+        """A group (of it, one level of `order`), until it answers or has no try left."""
+        world, fleet = ride.world, ride.fleet
+        wanted = Wanted(ride.call, ride.send, world, name, level)
+        outcome, tries = await fleet.send(wanted), 0
+        while not outcome.ok:
+            kind = self._class(outcome, world)
+            if kind is None or ride.call.once or self._is_over(outcome):
+                break
+            own = self._policy(fleet.named(name)).get(kind)
+            most = self._most_retries(fleet, outcome) if own is None else own
+            if tries > most or (own is None and kind not in AGAIN):
+                break
+            if not fleet.is_left(world.now(), name):
+                return refused(NO_DEPLOYMENT) if tries else outcome
+            if most and len(fleet.members(name)) == 1:
+                await world.sleep(self._pause(ride, outcome, tries))  # after the last one, too
+            if tries == most:
+                break
+            tries += 1
+            world.emit("retried", ride.call, target=outcome.target, status=outcome.status)
+            outcome = await fleet.send(wanted)
+        return outcome
+
+    def _most_retries(self, fleet: Fleet, outcome: Outcome) -> int:
+        failed = fleet.known.get(outcome.target or "")
+        own = None if failed is None else failed.num_retries
+        return self.num_retries if own is None else own
+
+    def _is_over(self, outcome: Outcome) -> bool:
+        """A stream that broke off after its head is not tried again in its group."""
+        return self.profile != "1.109" and is_broken(outcome)
+
+    def _policy(self, group: str) -> dict[ErrorClass, int]:
+        """Retries by class of error, of those that this version reads."""
+        policy = self.model_group_retry_policy.get(group, self.retry_policy)
+        unread = "InternalServerError" if self.profile == "1.83" else ""
+        return {kind: count for kind, count in policy.items() if kind != unread}
+
+    def _pause(self, ride: Ride, outcome: Outcome, tries: int) -> float:
+        """Seconds until the next try, where nobody else is in the group."""
+        asked = outcome.retry_after
+        if asked is None or not 0 < asked <= MOST_ASKED or asked != int(asked):
+            asked = min(max(FIRST_DELAY * 2.0**tries, self.retry_after), MOST_DELAY)
+        return asked + (self.jitter and self.jitter * ride.world.uniform("jitter", ride.call))
+
+    def _class(self, outcome: Outcome, world: World) -> ErrorClass | None:
+        """None of what the Router itself said, but for a limit that it keeps."""
+        if outcome.error in (NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM):
+            return None
+        known = world.targets().get(outcome.target or "")
+        return class_of(outcome, "" if known is None else known.provider)
+
+    def _keep(
+        self, answers: Store, key: tuple[str, object], call: Call, world: World, outcome: Outcome
+    ) -> None:
+        fresh = outcome.ok and outcome.cached == "no" and outcome.answer is not None
+        if fresh and world.may_keep(call, outcome, True):
+            answers.put(world.now(), key, outcome.answer)

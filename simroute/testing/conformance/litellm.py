@@ -1,0 +1,391 @@
+"""Runs of the LiteLLM Router, played on ours: the same sends at the same milliseconds, and the same
+ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from simroute.core import Outcome, Price, Rest, Target
+from simroute.gateways.litellm.errors import NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM
+from simroute.gateways.litellm.router import LiteLLM
+from simroute.gateways.litellm.selection import Deployment
+from simroute.gateways.litellm.settings import Profile, ProviderBudget
+from simroute.testing import clock
+from simroute.testing.conformance.verdict import Config, Differs, Inexpressible
+from simroute.worlds.live.streams import HeardRest
+from simroute.worlds.live.world import LiveRequest, LiveWorld
+
+TOKENS = 10, 20
+"""Of a call whose answer does not say."""
+OWN = {
+    NO_DEPLOYMENT: "RouterRateLimitError",
+    NO_WEIGHT: "ZeroDivisionError",
+    OVER_BUDGET: "ValueError",
+    OVER_RPM: "RouterRateLimitErrorBasic",
+}
+CLASSES = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    404: "NotFoundError",
+    408: "Timeout",
+    422: "BadRequestError",
+    429: "RateLimitError",
+    500: "InternalServerError",
+    502: "BadGatewayError",
+    503: "ServiceUnavailableError",
+    504: "Timeout",
+}
+"""Names of LiteLLM's exceptions; any other status is an APIError."""
+BODIES = {"context_window": "context_length", "content_policy": "content_filter"}
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+KNOWN_KWARGS = {"fallbacks"}
+SAME_NAME = (
+    "num_retries",
+    "retry_after",
+    "timeout",
+    "stream_timeout",
+    "max_fallbacks",
+    "allowed_fails",
+    "cooldown_time",
+    "disable_cooldowns",
+    "enable_pre_call_checks",
+    "cache_responses",
+    "routing_strategy",
+    "model_group_alias",
+    "default_max_parallel_requests",
+)
+
+
+def play_litellm(item: Config) -> None:
+    """Raises Differs at the first send or end that is not as recorded."""
+    version = item["litellm_version"]
+    compare_run(item, item["expected"], profile_of(version))
+
+
+def compare_run(item: Config, expected: Mapping[str, Any], profile: Profile) -> None:
+    """The same on a version's profile."""
+    run = Run(item, profile)
+    clock.run(run.play())
+    skipped = set(item.get("compare", {}).get("skip_requests", ()))
+    first = min(
+        (ms(each["t"]) for i, each in enumerate(item["requests"]) if i not in skipped), default=0
+    )
+    wanted = sorted(
+        (start, name, str(end)) for start, name, end in expected["attempts"] if start >= first
+    )
+    ours = sorted(
+        (ms(start), name, end) for start, name, end, request in run.sends if request not in skipped
+    )
+    _compare("send", wanted, ours)
+    ends = sorted((tuple(end[:4]) for end in expected["finals"]), key=lambda end: end[1])
+    _compare(
+        "end",
+        [end for end in ends if end[1] not in skipped],
+        [run.ends[i] for i in sorted(run.ends) if i not in skipped],
+    )
+    for end in expected["finals"]:
+        if len(end) > 4 and end[1] not in skipped:
+            _compare(f"stream of request {end[1]}", [end[4]], [run.streams[end[1]]])
+
+
+def _compare(what: str, wanted: list[Any], ours: list[Any]) -> None:
+    for place in range(max(len(wanted), len(ours))):
+        theirs = wanted[place] if place < len(wanted) else None
+        mine = ours[place] if place < len(ours) else None
+        if theirs != mine:
+            raise Differs(f"{what} {place}: expected {theirs}, got {mine}")
+
+
+def profile_of(version: str) -> Profile:
+    """The latest profile that is not newer."""
+    number = tuple(int(part) for part in version.split(".")[:2])
+    return "1.83" if number < (1, 106) else "1.106" if number < (1, 109) else "1.109"
+
+
+def ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+# -- configuration ---------------------------------------------------------------------------------
+
+
+def settings_of(item: Config) -> dict[str, Any]:
+    """`router_settings`, and lists of fallbacks beside them, in our words."""
+    given = {**item["router_settings"]}
+    if "fallbacks" in item:
+        given["fallbacks"] = item["fallbacks"]
+    made: dict[str, Any] = {
+        name: given.pop(name) for name in SAME_NAME if given.get(name) is not None
+    }
+    for name in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+        made[name] = {
+            key: tuple(groups)
+            for each in given.pop(name, None) or ()
+            for key, groups in each.items()
+        }
+    made["default_fallbacks"] = tuple(given.pop("default_fallbacks", None) or ())
+    made["retry_policy"] = _by_class(given.pop("retry_policy", None), "Retries")
+    made["model_group_retry_policy"] = {
+        group: _by_class(policy, "Retries")
+        for group, policy in (given.pop("model_group_retry_policy", None) or {}).items()
+    }
+    made["allowed_fails_policy"] = _by_class(
+        given.pop("allowed_fails_policy", None), "AllowedFails"
+    )
+    made["provider_budget_config"] = {
+        provider: ProviderBudget(each["budget_limit"], _period(each.get("time_period", "1d")))
+        for provider, each in (given.pop("provider_budget_config", None) or {}).items()
+    }
+    arguments = given.pop("routing_strategy_args", None) or {}
+    made["lowest_latency_buffer"] = arguments.pop("lowest_latency_buffer", 0.0)
+    for left in (arguments, given):
+        if left:
+            raise Inexpressible(f"the setting {next(iter(left))} of the Router")
+    return made
+
+
+def _by_class(policy: Mapping[str, int] | None, suffix: str) -> dict[str, int]:
+    names = {key.removesuffix(suffix): value for key, value in (policy or {}).items()}
+    return {
+        "Timeout" if name == "TimeoutError" else name: value
+        for name, value in names.items()
+        if value is not None
+    }
+
+
+def _period(text: str) -> float:
+    return float(text[:-1]) * UNITS[text[-1]]
+
+
+def deployments_of(item: Config) -> Iterator[tuple[str, str, Deployment, Price]]:
+    """Id, group, parameters and price of each entry of `model_list`."""
+    known = {field.name for field in fields(Deployment)}
+    for place, entry in enumerate(item["model_list"]):
+        info, given = entry.get("model_info", {}), dict(entry["litellm_params"])
+        given["timeout"] = given.get("timeout", given.pop("request_timeout", None))
+        name = info.get("id", f"{entry['model_name']}-{place}")
+        for key in ("rpm", "tpm", "max_input_tokens"):  # these may stand beside litellm_params
+            value = given.get(key, entry.get(key, info.get(key)))
+            if value is not None:
+                given[key] = value
+        price = (given.get("input_cost_per_token"), given.get("output_cost_per_token"))
+        unknown = 5e6 if None in price else 0.0
+        made = {key: value for key, value in given.items() if key in known and value is not None}
+        yield (
+            name,
+            entry["model_name"],
+            Deployment(**made),
+            Price(
+                unknown if price[0] is None else price[0] * 1e6,
+                unknown if price[1] is None else price[1] * 1e6,
+            ),
+        )
+
+
+# -- the run ---------------------------------------------------------------------------------------
+
+
+class Run:
+    """One item: sends as upstreams saw them, ends as callers had them."""
+
+    def __init__(self, item: Config, profile: Profile) -> None:
+        self._item, self._profile = item, profile
+        self.sends: list[tuple[float, str, str, int]] = []
+        self.ends: dict[int, tuple[int, int, str, int | None]] = {}
+        self.streams: dict[int, dict[str, int]] = {}
+        self._asked: dict[str, int] = {}
+        self._chunks: dict[int, tuple[float, int]] = {}
+        groups: dict[str, tuple[str, ...]] = {}
+        deployments, prices, targets = {}, {}, {}
+        providers = {
+            each["model_info"]["id"]: each["litellm_params"]["model"].split("/")[0]
+            for each in item["model_list"]
+            if "id" in each.get("model_info", {})
+        }
+        for name, group, parameters, price in deployments_of(item):
+            groups[group] = (*groups.get(group, ()), name)
+            deployments[name], prices[name] = parameters, price
+            targets[name] = Target(name, providers.get(name, "openai"), group, "")
+        settings = settings_of(item)
+        jitter = float(item.get("env", {}).get("JITTER", 0.75))
+        self._groups, self._defaults = groups, settings["default_fallbacks"]
+        self._names = self._own_fallbacks(settings)
+        self._layer = LiteLLM(
+            groups=groups, deployments=deployments, profile=profile, jitter=jitter, **settings
+        )
+        self._world = LiveWorld(targets, prices, self, [{"litellm": self._layer}])
+
+    def _own_fallbacks(self, settings: dict[str, Any]) -> list[str]:
+        """What each request calls its group: one that brings its own fallbacks has a name of its
+        own."""
+        names = []
+        for i, request in enumerate(self._item["requests"]):
+            more = request.get("kwargs", {})
+            if more.keys() - KNOWN_KWARGS:
+                raise Inexpressible(f"a request's own {next(iter(more.keys() - KNOWN_KWARGS))}")
+            name = request["model"]
+            if "fallbacks" in more:
+                aliases = settings.setdefault("model_group_alias", {})
+                settings["model_group_alias"] = {**aliases, f"{name} {i}": aliases.get(name, name)}
+                name = f"{name} {i}"
+                settings["fallbacks"][name] = tuple(more["fallbacks"])
+            names.append(name)
+        return names
+
+    async def play(self) -> None:
+        callers = (self._caller(i, each) for i, each in enumerate(self._item["requests"]))
+        await asyncio.gather(*callers)
+
+    async def _caller(self, number: int, asked: Config) -> None:
+        await asyncio.sleep(asked["t"] - now())
+        name = self._names[number]
+        if name not in self._groups and name not in self._layer.model_group_alias:
+            if not self._defaults:  # an unknown model
+                self.ends[number] = ms(now()), number, "BadRequestError", 400
+                return
+            name = self._defaults[0]
+        streamed = bool(asked.get("stream"))
+        request = LiveRequest(
+            number,
+            asked.get("content", number),
+            now(),
+            task=name,
+            input_tokens=TOKENS[0],
+            streamed=streamed,
+            is_repeatable=True,
+            is_kept=True,
+        )
+        outcome = await self._world.begin(request)
+        handle = now()
+        if outcome.rest is not None:
+            outcome = await outcome.rest
+        self._world.end(request)
+        self.ends[number] = (ms(now()), number, *self._named(outcome, streamed))
+        if streamed and outcome.ok:
+            first, chunks = self._chunks[number]
+            self.streams[number] = {
+                "handle_ms": ms(handle),
+                "first_token_ms": ms(first),
+                "chunks": chunks,
+            }
+
+    def _named(self, outcome: Outcome, streamed: bool) -> tuple[str, int | None]:
+        """The exception that its caller has, and the status of it."""
+        if outcome.ok:
+            return "ok", 200
+        if outcome.error in OWN:
+            late = self._profile == "1.109" and outcome.error == NO_DEPLOYMENT
+            return OWN[outcome.error], 429 if late else None
+        if outcome.error == "context_length":
+            return "ContextWindowExceededError", 400
+        if outcome.error == "content_filter":
+            return "ContentPolicyViolationError", 400
+        if outcome.error in ("refused", "reset"):
+            azure = self._world.known[outcome.target or ""].provider == "azure"
+            return "APIConnectionError" if azure else "InternalServerError", 500
+        if outcome.error == "truncated":
+            old = self._profile == "1.83"
+            return "MidStreamFallbackError" if old else "APIConnectionError", 500
+        if streamed and outcome.limit and self._profile == "1.83":
+            return "ReadTimeout", None
+        return CLASSES.get(outcome.status, "APIError"), outcome.status
+
+    # -- the upstreams: a transport of the live world
+
+    async def send(self, call: Any) -> Outcome:
+        name, request = call.target, call.request
+        answers, asked = self._item["upstream"][name], self._asked.get(name, 0)
+        self._asked[name] = asked + 1
+        answer, began = answers[min(asked, len(answers) - 1)], now()
+        end = "timeout"
+        try:
+            await asyncio.sleep(answer.get("latency", 0.0))
+            if answer.get("error"):
+                end = f"{answer['error']}_error"
+                error = "refused" if answer["error"] == "connect" else "reset"
+                return Outcome(503, name, error)
+            status = answer["status"]
+            if status != 200:
+                end = str(status)
+                error = BODIES.get(answer.get("body", ""), "error")
+                return Outcome(status, name, error, retry_after(answer))
+            if not request.streamed:
+                end = "200"
+                return self._whole(name, answer)
+            outcome, told = await self._stream(name, request.id, answer)
+            end = ""
+            outcome.then(lambda final: self.sends.append((began, name, told(final), request.id)))
+            return outcome
+        finally:
+            if end:
+                self.sends.append((began, name, end, request.id))
+
+    def _whole(self, name: str, answer: Config) -> Outcome:
+        into, out = answer.get("tokens", TOKENS)
+        price = self._world.price(name)
+        return Outcome(
+            200,
+            name,
+            usd=price.of(into, out),
+            input_tokens=into,
+            output_tokens=out,
+            answer=b"text",
+        )
+
+    async def _stream(
+        self, name: str, number: int, answer: Config
+    ) -> tuple[Outcome, Callable[[Outcome], str]]:
+        """An answer whose chunks come one after another; 1.109 hands it on at the first of them,
+        earlier versions at its head."""
+        gap, first = answer.get("gap", 0.0), answer.get("first_chunk", 0.0)
+        chunks, cut = answer.get("chunks", 1), answer.get("break_after")
+        heard = now()
+
+        async def read_on() -> Outcome:
+            nonlocal heard
+            already = self._chunks[number][1] if at_chunk else 0
+            for place in range(already, chunks):
+                await asyncio.sleep(gap if place else first)
+                if place == cut:
+                    return Outcome(500, name, "truncated", output_tokens=place)
+                heard = now()
+                if not place:
+                    self._chunks[number] = now(), 0
+                begun, count = self._chunks[number]
+                self._chunks[number] = begun, count + 1
+            return self._whole(name, answer)
+
+        at_chunk = self._profile == "1.109"
+        if at_chunk:
+            await asyncio.sleep(first)
+            if cut == 0:
+                failed = Outcome(500, name, "truncated")
+                return failed, told
+            heard = now()
+            self._chunks[number] = now(), 1
+        rest: Rest = HeardRest(read_on, lambda: heard)
+        return Outcome(200, name, answer=b"stream", rest=rest), told
+
+
+def told(final: Outcome) -> str:
+    """What an upstream saw of a stream."""
+    if final.ok:
+        return "200"
+    return "stream:broken" if final.error == "truncated" else "timeout"
+
+
+def retry_after(answer: Config) -> float | None:
+    """Seconds of the header, where it has some."""
+    value = answer.get("headers", {}).get("retry-after")
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return None
+
+
+def now() -> float:
+    """Seconds of the virtual clock."""
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,117 @@
+"""The LiteLLM Router against what the unmodified one did, and against arithmetic."""
+
+import math
+from itertools import product
+
+import pytest
+
+from simroute.config.advice import own_mistakes
+from simroute.gateways.litellm.router import LiteLLM
+from simroute.gateways.litellm.selection import Deployment
+from simroute.testing import Step, play
+from simroute.testing.conformance import read_items
+from simroute.testing.conformance.litellm import compare_run, profile_of
+from simroute.testing.conformance.verdict import Differs
+
+NOT_IMITATED = {"deployment-num-retries": "1.83 gives num_retries to the HTTP client as well"}
+LATER = ("1.106.2", "1.109.1")
+
+
+def differs(item, expected, version):
+    try:
+        compare_run(item, expected, profile_of(version))
+    except Differs as difference:
+        return f"{item['id']} {version}: {difference}"
+    return None
+
+
+@pytest.fixture
+def runs(shared):
+    return read_items(shared / "vectors" / "litellm_runs.json")
+
+
+def test_every_run_of_the_router_comes_out_to_the_millisecond(runs):
+    """Version 1.83.14: sends, ends, classes of errors, streams."""
+    found = [
+        differs(item, item["expected"], item["litellm_version"])
+        for item in runs
+        if item["id"] not in NOT_IMITATED
+    ]
+    assert [each for each in found if each] == []
+    assert len(found) >= 65
+
+
+def test_later_versions_differ_where_they_were_seen_to(runs):
+    """Where a run was made with a later version its result is that; where it drifted in one version
+    only, the others are as before."""
+    found = []
+    for item, version in product(runs, LATER):
+        drift = item.get("drift", {})
+        if version in drift or (not drift and not item.get("seeded")):
+            expected = drift.get(version, item["expected"])
+            found.append(differs(item, expected, version))
+    assert [each for each in found if each] == []
+    assert len(found) >= 100
+
+
+def test_half_of_a_pair_is_dead_and_cooldowns_are_off():
+    """Each of three tries meets the dead one with 1/2, so 1/8 of requests fail (4 sigma)."""
+    pair = LiteLLM(groups={"g": ("a", "b")}, disable_cooldowns=True)
+    arrivals = [i * 5.0 for i in range(4000)]
+    log = play({"litellm": pair}, {"a": [Step(0.1, 500)], "b": [Step(0.1)]}, arrivals)
+    failed = sum(outcome != "ok" for outcome, *_ in log.requests.values()) / 4000
+    assert failed == pytest.approx(0.125, abs=4 * math.sqrt(0.125 * 0.875 / 4000))
+
+
+def test_a_fallback_waits_for_three_timeouts_and_three_pauses():
+    """With a timeout of 10 s: 30 s, and pauses of .5, 1 and 2 s, each up to .75 s longer: between
+    33.5 and 35.75 s, 34.625 on average (sd of the sum .375; 4 sigma of 400)."""
+    layer = LiteLLM(
+        groups={"g": ("a",), "h": ("b",)},
+        fallbacks={"g": ("h",)},
+        timeout=10.0,
+    )
+    arrivals = [i * 100.0 for i in range(400)]
+    log = play({"litellm": layer}, {"a": [Step(60.0)], "b": [Step(0.1)]}, arrivals)
+    starts = [start % 100.0 for start, target, *_ in log.attempts if target == "b"]
+    assert len(starts) == 400
+    assert 33.5 <= min(starts) <= max(starts) <= 35.75
+    assert sum(starts) / 400 == pytest.approx(34.625, abs=4 * 0.375 / 20)
+
+
+def test_one_that_is_alone_cools_after_a_thousand_failures_of_a_minute():
+    """All of them must have failed; the 1,001st is refused."""
+    layer = LiteLLM(groups={"g": ("a",)}, num_retries=0)
+    arrivals = [i * 0.05 for i in range(1003)]
+    log = play({"litellm": layer}, {"a": [Step(0.01, 500)]}, arrivals)
+    assert len(log.attempts) == 1000
+
+
+def test_rpm_is_a_weight_of_the_shuffle():
+    """3 to 1 (4 sigma of 4,000)."""
+    layer = LiteLLM(
+        groups={"g": ("a", "b")},
+        deployments={"a": Deployment(rpm=30.0), "b": Deployment(rpm=10.0)},
+    )
+    arrivals = [i * 2.0 for i in range(4000)]
+    log = play({"litellm": layer}, {"a": [Step(0.1)], "b": [Step(0.1)]}, arrivals)
+    share = sum(target == "a" for _, target, *_ in log.attempts) / 4000
+    assert share == pytest.approx(0.75, abs=4 * math.sqrt(0.75 * 0.25 / 4000))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"fallbacks": {"main": ("backup",)}},
+            "fallbacks: there is no group 'backup'; groups has main",
+        ),
+        ({"default_fallbacks": ("x",)}, "default_fallbacks: there is no group 'x'"),
+        ({"model_group_alias": {"al": "x"}}, "model_group_alias.al: there is no group 'x'"),
+        ({"model_group_alias": {"al": "main"}, "fallbacks": {"main": ("al",)}}, None),
+    ],
+)
+def test_a_group_that_there_is_not_is_named(settings, said):
+    """Before anything runs."""
+    found = own_mistakes({"litellm": LiteLLM(**settings)})
+    assert [text[: len(said or "")] for _, text in found] == ([said] if said else [])
