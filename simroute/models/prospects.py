@@ -91,6 +91,15 @@ def foresee_calls(model: DeploymentModel, block: Block, n: int, rows: Rows = ALL
     )
 
 
+def least_bills(model: DeploymentModel, block: Block) -> np.ndarray:
+    """What an answer to each request of a block costs there at least, whatever is drawn, in
+    nano-USD. Not known, so nothing, where failures may pass for answers or prompts be kept."""
+    if model.timeline.has_kinds or model.spec.prompt_cache is not None:
+        return np.zeros(block.size, np.int64)
+    asked = Asked(*(getattr(block, name) for name in Asked._fields))
+    return _bill(model, asked, model.sizes.cut(asked.output_tokens))
+
+
 def _nothing_forgotten(
     model: DeploymentModel, block: Block, asked: Asked, drawn: DrawArrays, rows: Rows
 ) -> tuple[Asked, DrawArrays]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -35,7 +36,7 @@ from simroute.models import spec
 from simroute.models.blocks import Block
 from simroute.models.limits import has_rates
 from simroute.models.pauses import draw_patience, patience
-from simroute.models.prospects import Prospect, foresee_calls
+from simroute.models.prospects import Prospect, foresee_calls, least_bills
 from simroute.models.questions import BLOCK
 from simroute.models.residency import Residency
 from simroute.models.strain import is_strained
@@ -78,7 +79,7 @@ class Option(NamedTuple):
     """The n-th call to a target, when those before it are given up: what comes of it for each of
     some requests of a block.
 
-    rows: places of those requests in the block. rank: 2 in time, 1 an answer, 0 none, -1 forbidden;
+    rows: places of those requests in the block. rank: 2 in time, 1 an answer, 0 none;
     first, seconds: to the first token and to the end; nano: all that is billed, in 1e-9 USD;
     wasted: of it, what the calls given up cost.
     """
@@ -96,7 +97,7 @@ class Option(NamedTuple):
 
 class Decision(NamedTuple):
     """The best option of each request of a block: the target and the number of the call, and what
-    comes of it, in the units of `Option`. target: -1 where nobody is asked."""
+    comes of it, in the units of `Option`. target, rank: -1 where nobody is asked."""
 
     target: np.ndarray
     n: np.ndarray
@@ -130,29 +131,41 @@ def is_exact(scenario: spec.Scenario) -> bool:
 
 
 def options(weather: Weather, block: Block, hurry: bool = False) -> list[Option]:
-    """All that can be done with the requests of a block. A target is asked again for those that
-    have no answer in time from it, or as long as there are such for all, since another answer may
-    come sooner (`hurry`)."""
+    """All calls that may be the best of a request of a block. A target is asked again for those
+    that have no answer in time from it, or as long as there are such for all, since another answer
+    may come sooner (`hurry`).
+
+    Without hurry, the targets that cost least are looked at first, and the others only for requests
+    that could have an answer from them as cheap as the cheapest in time so far: mostly none.
+    """
     result: list[Option] = []
     residency = Residency(weather.scenario, weather.users, weather.features)
     runs_on = weather.scenario.abandoned == "runs_on"
-    for code, model in enumerate(weather.deployments.values()):
-        rows, spent = np.arange(block.size), np.zeros(block.size, np.int64)
-        lacking = allowed = residency.is_allowed(
-            block.user, block.feature, model.target.provider, model.target.name
-        )
+    models = list(weather.deployments.values())
+    floors = [least_bills(model, block) for model in models]
+    cheapest = np.full(block.size, NEVER)  # in time, so far
+    for code in sorted(range(len(models)), key=lambda code: int(floors[code].sum())):
+        target, floor = models[code].target, floors[code]
+        lacking = residency.is_allowed(block.user, block.feature, target.provider, target.name)
+        if not hurry:
+            lacking &= floor <= cheapest
+        rows = np.flatnonzero(lacking)
+        spent, lacking = np.zeros(len(rows), np.int64), lacking[rows]
         for n in range(TRIES):
-            prospect = foresee_calls(model, block, n, rows)
-            option = Option(code, n, rows, *_outcome(weather, block, rows, prospect, spent))
-            option.rank[~allowed[rows]] = -1
-            result.append(option)
-            lacking = lacking & (option.rank != 2)
             if not lacking.any():
                 break
+            prospect = foresee_calls(models[code], block, n, rows)
+            option = Option(code, n, rows, *_outcome(weather, block, rows, prospect, spent))
+            result.append(option)
+            in_time = option.rank == 2
+            places = rows[in_time]
+            cheapest[places] = np.minimum(cheapest[places], option.nano[in_time])
+            lacking = lacking & ~in_time
             spent = spent + (prospect.bill if runs_on else prospect.bill_if_abandoned)
             if not hurry:
+                lacking &= spent + floor[rows] <= cheapest[rows]
                 rows, spent, lacking = rows[lacking], spent[lacking], lacking[lacking]
-    return result
+    return sorted(result, key=attrgetter("target", "n"))
 
 
 def _outcome(
@@ -176,36 +189,41 @@ def _outcome(
     return rank, first, seconds, spent + prospect.bill, wasted, prospect.quality
 
 
-def decide(options: list[Option], second: float = 0.0) -> Decision:
-    """The best option for each request: in time the cheapest, else the fastest answer, else the
-    cheapest failure; of equal ones the first. `second`: as in `Preference`."""
-    best: dict[str, np.ndarray] = {}
-    aim = np.zeros(0)
+def decide(options: list[Option], size: int, second: float = 0.0) -> Decision:
+    """The best option for each of the `size` requests of a block: in time the cheapest, else the
+    fastest answer, else the cheapest failure; of equal ones the first. `second`: as in
+    `Preference`."""
+    best = Decision(
+        target=np.full(size, -1),
+        n=np.zeros(size, np.int64),
+        rank=np.full(size, -1, np.int8),
+        first=np.zeros(size),
+        seconds=np.zeros(size),
+        nano=np.zeros(size, np.int64),
+        wasted=np.zeros(size, np.int64),
+        quality=np.zeros(size),
+    )
+    aim = np.zeros(size)
     for option in options:
-        rank, price = option.rank, option.nano.astype(float)
+        rows, rank, price = option.rows, option.rank, option.nano.astype(float)
         if second > 0:
             price += np.where(rank > 0, second * 1e9 * np.where(rank > 0, option.seconds, 0.0), 0.0)
         wish = np.where(rank == 1, option.seconds, price)
-        columns = option._asdict()
-        rows = columns.pop("rows")
-        if not best:  # the first target is asked for all
-            best = {name: np.array(np.broadcast_to(c, rank.shape)) for name, c in columns.items()}
-            aim = wish
-            continue
-        known = best["rank"][rows]
+        known = best.rank[rows]
         better = (rank > known) | ((rank == known) & (wish < aim[rows]))
         places = rows[better]
         aim[places] = wish[better]
-        for name, column in columns.items():
-            best[name][places] = column[better] if isinstance(column, np.ndarray) else column
-    return Decision(**best)
+        best.target[places], best.n[places] = option.target, option.n
+        for name in ("rank", "first", "seconds", "nano", "wasted", "quality"):
+            getattr(best, name)[places] = getattr(option, name)[better]
+    return best
 
 
 def decisions(configuration: Configuration, replication: int) -> Iterator[tuple[Block, Decision]]:
     """The decisions of one replication, block by block, whatever an answer costs."""
     weather = build_weather(configuration, replication)
     for block in weather.blocks():
-        yield block, decide(options(weather, block)).at_most(np.inf)
+        yield block, decide(options(weather, block), block.size).at_most(np.inf)
 
 
 def clairvoyant_figures(
@@ -223,7 +241,10 @@ def clairvoyant_figures(
     hurry = any(preference.second > 0 for preference in preferences)
     for block in weather.blocks():
         known = options(weather, block, hurry)
-        best = {second: decide(known, second) for second in {each.second for each in preferences}}
+        best = {
+            second: decide(known, block.size, second)
+            for second in {each.second for each in preferences}
+        }
         for fold, preference in zip(folds, preferences, strict=True):
             decision = best[preference.second].at_most(preference.success)
             fold("requests", _rows(block, decision, graded))
