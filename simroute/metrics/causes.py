@@ -36,8 +36,8 @@ class Causes:
         self._context = context
         self._shape = len(context.providers) + 1, len(context.names["task"])
         self._sends = PendingRows()  # those that failed, of requests that have not closed
-        # (kind, cause, its target, the target of the last failed send, task), codes from -1 on
-        self._counts: Counter[tuple[str, int, int, int, int]] = Counter()
+        # (kind; cause, its target, the target of the last failed send and task, as one number)
+        self._counts: Counter[tuple[str, int]] = Counter()
         self.tables: Tables | None = None  # once made, or merged from parts
 
     def add(self, table: str, chunk: Chunk) -> None:
@@ -62,10 +62,12 @@ class Causes:
             last[place] = asked  # of several, the last one stays
             mended = ok[place]
             self._count(REPAIRED, *(row[mended] for row in (why, asked, asked, task[place])))
-        self._count(FAILED, *(column[~ok] for column in (cause, target, last, task)))
+        failed = np.flatnonzero(~ok)
+        self._count(FAILED, *(column[failed] for column in (cause, target, last, task)))
         begins_late, late = self._late(chunk, ok)
-        for word, rows in enumerate((late & ~begins_late, begins_late)):
-            code = np.full(int(rows.sum()), word)
+        for word, which in enumerate((late & ~begins_late, begins_late)):
+            rows = np.flatnonzero(which)
+            code = np.full(len(rows), word)
             self._count(LATE, code, *(column[rows] for column in (target, target, task)))
 
     def _late(self, chunk: Chunk, ok: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -74,23 +76,33 @@ class Causes:
         begins_late = ok & (chunk["ttft_s"] > (np.inf if ttft is None else ttft))
         return begins_late, begins_late | ok & ~(chunk["latency_s"] <= latency)
 
-    def _count(self, kind: str, *columns: np.ndarray) -> None:
-        if not len(columns[0]):
+    def _count(
+        self, kind: str, code: np.ndarray, target: np.ndarray, last: np.ndarray, task: np.ndarray
+    ) -> None:
+        if not len(code):
             return
-        rows, counts = np.unique(np.array(columns), axis=1, return_counts=True)
-        for code, count in zip(rows.T.tolist(), counts.tolist(), strict=True):
-            self._counts[kind, *code] += count
+        targets, tasks = self._shape
+        # as one number: those are sorted faster than rows
+        keys = code.astype(np.int64) * (targets * targets * tasks)
+        keys += ((target + 1) * targets + last + 1) * tasks + task
+        found, counts = np.unique(keys, return_counts=True)
+        for key, count in zip(found.tolist(), counts.tolist(), strict=True):
+            self._counts[kind, key] += count
 
     def to_tables(self, words: Sequence[str]) -> Tables:
         """The counts by kind and cause. words: causes by code."""
         if self.tables is None:
             self.tables = {}
-            for (kind, code, target, last, task), count in self._counts.items():
+            targets, tasks = self._shape
+            for (kind, key), count in self._counts.items():
+                rest, task = divmod(key, tasks)
+                rest, last = divmod(rest, targets)
+                code, target = divmod(rest, targets)
                 cause = LATE_WORDS[code] if kind == LATE else words[code]
                 # a limit of time does not know who was asked last
-                row = last if target < 0 and cause.startswith(TIMED_OUT) else target
+                row = last if target == 0 and cause.startswith(TIMED_OUT) else target
                 table = self.tables.setdefault((kind, cause), np.zeros(self._shape, np.int64))
-                table[row + 1, task] += count
+                table[row, task] += count
         return self.tables
 
     def finish(self, words: Sequence[str]) -> CauseCounts:
