@@ -125,7 +125,8 @@ class Rest:
 
     __slots__ = ("_began", "_inner", "_open", "_outer", "_told", "outcome")
 
-    def __init__(self, work: Callable[[], Awaitable[Outcome]], inner: Rest | None = None) -> None:
+    def __init__(self, work: Callable[..., Awaitable[Outcome]], inner: Rest | None = None) -> None:
+        """`work()` is awaited, or `work(inner)` where another one is wrapped."""
         self._open = work
         self._inner = inner
         self._outer: Rest | None = None
@@ -135,8 +136,8 @@ class Rest:
 
     def wrap(self, work: Callable[[Rest], Awaitable[Outcome]]) -> Rest:
         """A rest that comes through `work(self)`."""
-        self._outer = Rest(lambda: work(self), self)
-        return self._outer
+        self._outer = outer = Rest(work, self)
+        return outer
 
     @property
     def source(self) -> Rest:
@@ -156,7 +157,8 @@ class Rest:
                 raise RuntimeError("the rest of a streamed answer is already being awaited")
             self._began = True
             try:
-                work: Any = self._open()
+                inner = self._inner
+                work: Any = self._open() if inner is None else self._open(inner)
                 outcome = yield from work.__await__() if hasattr(work, "__await__") else work
             except BaseException:  # cancelled, or a bug: either way the stream is over
                 self._end(GIVEN_UP)

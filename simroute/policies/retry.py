@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
+from simroute.core.outcome import STATUS
 from simroute.core.params import Doc, Period, Positive, Rate, Seconds, Share, Status
 from simroute.gauges.backoff import Backoff
 from simroute.gauges.retry_budget import RetryBudgetState
@@ -106,7 +107,7 @@ class Retry:
         if self.budget is None:
             outcome = await send(call)
             return (
-                outcome if outcome.status == 200 else await self._again(outcome, call, send, world)
+                outcome if outcome[STATUS] == 200 else await self._again(outcome, call, send, world)
             )
         self._deposit("call", world.now())
         outcome = self._told(await send(call), world)

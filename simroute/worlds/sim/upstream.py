@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from simroute.core import Outcome
 from simroute.ledger import Ledger
@@ -23,6 +26,19 @@ if TYPE_CHECKING:
     from simroute.models.deployment import DeploymentModel
 
 new = tuple.__new__
+
+
+class RareColumn:
+    """Numbers of a block that few sends read: an array, since a list of all of them takes as long
+    as hundreds of reads."""
+
+    __slots__ = ("_item",)
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._item = values.item
+
+    def __getitem__(self, i: int) -> Any:
+        return self._item(i)
 
 
 class Upstream:
@@ -99,15 +115,16 @@ class Upstream:
         ttft, decode, error_s, u_outcome, u_truncation, quality = self.model.draw_arrays(
             block.block, number
         )
-        # what few sends read stays an array; a plain tuple is unpacked in a quarter of the time of
-        # a named one
+        # second sends are few, and so are reads of some columns; a plain tuple is unpacked in a
+        # quarter of the time of a named one
+        listed: Callable[[np.ndarray], Any] = RareColumn if number else np.ndarray.tolist
         draws = block.draws[key] = (
-            ttft.tolist(),
-            decode.tolist(),
+            listed(ttft),
+            listed(decode),
             error_s,
-            u_outcome.tolist(),
+            listed(u_outcome),
             u_truncation,
-            quality.tolist(),
+            listed(quality),
         )
         if number == 0:
             # whole answers of the block at the price of now; another block's, or what begins at
