@@ -68,7 +68,8 @@ class Told:
 @dataclass(frozen=True)
 class Play:
     """What is asked, and when. leaves: number of a request -> seconds after which its caller goes
-    away. abandoned: the rule of what a call that is given up is billed."""
+    away. forbids: providers that must not see any request. abandoned: the rule of what a call that
+    is given up is billed."""
 
     layers: dict[str, Any]
     script: dict[str, list[Step]]
@@ -77,6 +78,7 @@ class Play:
     questions: list[int] | None = None
     leaves: dict[int, float] = field(default_factory=dict)
     abandoned: str = "stops"
+    forbids: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -114,6 +116,7 @@ def simulated(play: Play) -> Told:
         streamed=play.streamed,
         questions=play.questions,
         abandoned=play.abandoned,
+        forbids=sorted(play.forbids),
     )
     world.run()
     names, told = list(play.script), Told()
@@ -285,6 +288,7 @@ async def caller(gateway, play, number):
         task=TASK,
         input_tokens=TOKENS_IN,
         streamed=play.streamed,
+        forbids=play.forbids,
         is_repeatable=True,
         is_kept=True,
     )

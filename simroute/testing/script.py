@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,7 +111,8 @@ def play(
     **scenario: Any,
 ) -> PlayLog:
     """Send a request at each arrival through the layers, to scripted upstreams, in virtual time.
-    Extra words go to the scenario; of `questions`, equal numbers are the same (default: none)."""
+    Extra words go to the scenario; of `questions`, equal numbers are the same (default: none);
+    `forbids` are providers (`company-` and the target's name) that must not see any request."""
     scripted = scripted_world(
         layers, script, arrivals, streamed=streamed, replicas=replicas, **scenario
     )
@@ -139,6 +140,8 @@ def scripted_world(
         for name in script
     }
     load = spec.Workload(streamed=float(streamed))
+    if forbids := scenario.pop("forbids", ()):
+        load = replace(load, features={"all": 1.0}, forbid={"all": tuple(forbids)})
     gateway = spec.Gateway(replicas=replicas, overhead=0.0, shared=scenario.pop("shared", False))
     bare = spec.Scenario(
         deployments=deployments,

@@ -226,6 +226,23 @@ def test_a_limit_of_silence_is_the_same_in_both_worlds(silence, around):
     assert 499 in {row[4] for row in rows}
 
 
+def test_a_single_deployment_may_be_forbidden_live_as_simulated():
+    """By name, where others of its provider are allowed: the send is refused, and asks nobody."""
+
+    async def main():
+        targets = {name: Target(name, "openai", "m", "m") for name in ("us", "eu")}
+        script = {"us": [Step(0.1)], "eu": [Step(0.1)]}
+        world = LiveWorld(targets, dict.fromkeys(script, Price(1.0, 2.0)), Scripted(script), [{}])
+        request = LiveRequest(0, 0, 0.0, forbids=frozenset({"deployment us"}))
+        refused = await world.send(Call(request, "us"))
+        allowed = await world.send(Call(request, "eu"))
+        return refused, allowed.status, request.attempts
+
+    refused, status, sends = clock.run(main())
+    assert (refused.status, refused.cause, refused.target) == (403, "refused: forbids", "us")
+    assert (status, sends) == (200, 1)
+
+
 def test_ties_go_to_the_reply_in_both_worlds():
     """An answer at exactly the deadline counts, in virtual time and on the loop."""
     assert same({"timeout": Timeout(2.0)}, {"a": [Step(2.0)]}, [0.0]) == [(0.0, 0, 1, "a", 200)]

@@ -151,6 +151,29 @@ def test_what_only_the_provider_knows_of_a_call_that_was_given_up(step, simulate
     assert theirs.nano == round(PRICE.of(TOKENS_IN, 0) * 1e9)
 
 
+# -- providers that a request forbids --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("name", ["nothing", *LAYERS, *OWN])
+def test_whom_a_request_forbids_is_never_asked_in_either_world(name, streamed):
+    """By no layer, not even by none: who would ask the first is refused with the same word. A ping
+    is nobody's request, and goes where it is sent."""
+    layers = {} if name == "nothing" else {name: {**LAYERS, **OWN}[name]}
+    script = SCRIPT if streamed else in_one_piece(SCRIPT)
+    play = Play(layers, script, ARRIVALS, streamed, QUESTIONS, forbids=frozenset({"company-a"}))
+    told = same(play)
+    assert {row.target for row in told.sends if not row.probe} <= {"b"}
+    choosing = {"fallback", "route", "cascade"}
+    cause = "" if name in choosing else "refused: forbids"
+    assert {request.cause for request in told.requests.values()} == {cause}
+    assert {row.target for row in told.sends if row.probe} == ({"a", "b"} & pinged(name))
+
+
+def pinged(name):
+    return {"a", "b"} if name == "pinger" else set()
+
+
 # -- cached answers --------------------------------------------------------------------------------
 
 

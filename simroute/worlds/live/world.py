@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from simroute.core import Call, Judge, Logged, Match, Outcome, Price, Rest, Target, stack
 from simroute.core.stack import background_work
+from simroute.core.target import permits
 from simroute.worlds.live import kernel
 from simroute.worlds.live.rows import Row, arrived_tokens, cut_off
 from simroute.worlds.periods import Periods
@@ -218,7 +219,7 @@ class LiveWorld:
         """Makes one attempt."""
         request: Any = call.request
         target = call.target if call.target is not None else next(iter(self.known))
-        if self.known[target].provider in request.forbids:
+        if not permits(request.forbids, self.known[target]):
             return Outcome.rejected("forbids", 403, target)  # whatever the layers know of it
         request.attempts += 1
         request.under_way += 1

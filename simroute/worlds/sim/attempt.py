@@ -267,6 +267,20 @@ class Attempt(Service):
             request.close()
 
 
+class Refusal:
+    """What a policy awaits that sends where its request forbids: it has its outcome at once, and
+    the provider hears nothing of it."""
+
+    __slots__ = ("outcome",)
+
+    def __init__(self, target: str | None) -> None:
+        self.outcome = Outcome.rejected("forbids", 403, target)
+
+    def __await__(self) -> Generator[Any, Any, Outcome]:
+        return self.outcome
+        yield
+
+
 END: Callbacks = (Attempt.end,)
 ODD: Callbacks = (Attempt._end_otherwise,)
 """Of a 200 that is not what it should be: cut at the largest output, or stopped by a filter."""

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from functools import partial
 from types import CoroutineType, coroutine
 from typing import TYPE_CHECKING, Any
 
 from simpy import Environment
 
-from simroute.core import Call, Target, stack
+from simroute.core import Call, Outcome, Target, stack
 from simroute.core.stack import background_work
+from simroute.core.target import permits
+from simroute.core.world import Send
 from simroute.ledger import Ledger
 from simroute.models.closed_loop import needs_callers
 from simroute.models.questions import BLOCK
 from simroute.models.residency import Residency
 from simroute.models.weather import Weather
 from simroute.text import paired
-from simroute.worlds.sim.attempt import Attempt
+from simroute.worlds.sim.attempt import Attempt, Refusal
 from simroute.worlds.sim.callers import Callers
 from simroute.worlds.sim.events import RESTING
 from simroute.worlds.sim.kernel import Kernel, Task, collector_paused, iterate
-from simroute.worlds.sim.request import OpenBlock, SimRequest
+from simroute.worlds.sim.request import NOBODY, OpenBlock, SimRequest
 from simroute.worlds.sim.senses import Senses
 from simroute.worlds.sim.upstream import CappedUpstream, Upstream
 
@@ -90,7 +92,7 @@ class SimWorld:
         self.senses = Senses(self.kernel, weather, self.upstreams)
         self.stacks = list(stacks)
         self.entries = [
-            stack(layers, self.send, partial(self._view, replica))
+            stack(layers, self.way_out, partial(self._view, replica))
             for replica, layers in enumerate(stacks)
         ]
         self.open = 0
@@ -102,6 +104,11 @@ class SimWorld:
 
     def _view(self, replica: int, layer: str) -> View:
         return View(self, layer, replica)
+
+    @property
+    def way_out(self) -> Send:
+        """What the innermost layer sends by."""
+        return self.send if self.forbidden is None else self._send_if_permitted
 
     # -- the run -----------------------------------------------------------------------------------
 
@@ -183,6 +190,14 @@ class SimWorld:
         attempt.upstream, attempt.call = self.upstreams[call[1]], call
         return attempt
 
+    def _send_if_permitted(self, call: Call) -> Awaitable[Outcome]:
+        """The same where requests may forbid providers: what goes there is refused, whatever the
+        layers know of it."""
+        upstream, request = self.upstreams[call[1]], call[0]
+        if request.forbids and not permits(request.forbids, upstream.target):
+            return Refusal(upstream.name)
+        return self.send(call)
+
     # -- rows of events, and work between calls ----------------------------------------------------
 
     def emit(
@@ -221,14 +236,14 @@ class SimWorld:
             self._ping_blocks[replica] = OpenBlock(block)
         request: SimRequest = SimRequest()
         request.arrive(self, self._ping_blocks[replica], number % BLOCK)
-        request.id, request.replica = -1, replica
+        request.id, request.replica, request.forbids = -1, replica, NOBODY
         return Call(request, target, True, True)
 
     def _begin_background(self, replica: int) -> None:
         """Starts each layer's `background`."""
         view, layers = partial(self._view, replica), self.stacks[replica]
         self._background[replica] = tasks = [
-            Task(self.kernel, work) for work in background_work(layers, self.send, view)
+            Task(self.kernel, work) for work in background_work(layers, self.way_out, view)
         ]
         for task in tasks:
             task.start()
@@ -242,5 +257,5 @@ class SimWorld:
         the layers with which they began."""
         self._end_background(replica)
         self.stacks[replica] = layers
-        self.entries[replica] = stack(layers, self.send, partial(self._view, replica))
+        self.entries[replica] = stack(layers, self.way_out, partial(self._view, replica))
         self._begin_background(replica)

@@ -8,10 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simroute.config.configuration import Configuration
+from simroute.ledger import OUTCOMES
+from simroute.metrics.causes import FAILED
 from simroute.models import spec
 from simroute.models.residency import outside
+from simroute.policies.breaker import Breaker
 from simroute.policies.fallback import Fallback
+from simroute.policies.hedge import Hedge
+from simroute.policies.retry import Retry
 from simroute.policies.route import Route
+from simroute.policies.timeout import Timeout
 from simroute.studies.bound.clairvoyant import decisions
 from tests.worlds.sim.test_callers import deployment, played
 
@@ -53,6 +59,40 @@ def test_requests_of_a_region_stay_there_when_it_fails(policy: Any) -> None:
     free = (asked["user"] == 0) & (asked["feature"] == 0)
     if isinstance(policy, Fallback):
         assert (asked["outcome"][free] == 0).all()
+
+
+ALONE: dict[str, Any] = {
+    "nothing": None,
+    "retry": Retry(3),
+    "timeout": Timeout(500.0),
+    "breaker": Breaker(failures=1),
+    "hedge": Hedge(delay=60.0, targets=("paris",), max_extra=None),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_policy_that_chooses_nobody_is_refused_where_a_request_forbids_the_first(
+    name: str,
+) -> None:
+    """Berlin's requests must not go to the first, `us`: they end as refusals, with a row of theirs
+    and no send, and count for no breaker; acme's are served there. A hedge names a second that is
+    allowed, and is served by it."""
+    load = spec.Workload(**LOAD, only={"berlin": ("eu-west",)})
+    layers = {} if ALONE[name] is None else {name: ALONE[name]}
+    figures, rows = played(load, layers, deployments=PLACES, horizon=300.0)
+    asked, sends = rows["requests"], rows["attempts"]
+    berlin = asked["user"] == 1
+    assert figures.metrics["forbidden_share"] == 0.0
+    assert (asked["outcome"][~berlin] == 0).all()
+    of_berlin = berlin[np.searchsorted(asked["request_id"], sends["request_id"])]
+    if name == "hedge":
+        assert (asked["outcome"][berlin] == 0).all()
+        assert set(sends["target"][of_berlin].tolist()) == {2}
+        return
+    assert not of_berlin.any()
+    assert (asked["outcome"][berlin] == OUTCOMES.index("rejected")).all()
+    assert (asked["attempts"][berlin] == 0).all()
+    assert {row[0] for row in figures.causes[FAILED]} == {"refused: forbids"}
 
 
 @settings(max_examples=20, deadline=None)
