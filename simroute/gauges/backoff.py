@@ -49,3 +49,9 @@ class Backoff:
             return min(self.max, self.initial * self.factor ** (attempt - 1))
         except OverflowError:
             return self.max
+
+
+def raised(pause: float, asked: float | None, most: float) -> float:
+    """A pause as long as a provider asks for, but at most `most` seconds longer than it was (as
+    botocore 1.44.5)."""
+    return pause if asked is None else max(pause, min(asked, pause + most))

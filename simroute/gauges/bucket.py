@@ -73,6 +73,12 @@ class Bucket(Mergeable):
         """Seconds until all of it is there again."""
         return self.wait(now, self.capacity)
 
+    def change_rate(self, now: float, capacity: float, refill: float) -> None:
+        """From now on it holds and is refilled so; what is in it stays, as far as it fits."""
+        self._change(now, 0.0)
+        self.capacity, self.refill = capacity, refill
+        self._level = min(capacity, self._level)
+
     def _change(self, now: float, by: float) -> None:
         level = self.level(now)
         self._level = min(self.capacity, level + by)

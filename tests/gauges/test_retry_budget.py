@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simroute.gauges.retry_budget import RetryBudgetState
-from simroute.testing.conformance.limiters import Throttle
+from simroute.gauges.retry_tokens import FailureTokens
 
 
 def test_a_share_of_calls_may_be_retried():
@@ -53,7 +53,7 @@ def test_retries_never_exceed_the_share(events, share):
 def test_a_throttle_stops_at_half_and_starts_above_it():
     """gRPC A6, ten tokens: four failures leave six, the fifth leaves five, which is not more than
     half; one success is enough again."""
-    throttle = Throttle(10, 0.1)
+    throttle = FailureTokens(10, 0.1)
     assert [throttle.failure() for _ in range(5)] == [True] * 4 + [False]
     throttle.success()
     assert throttle.allowed
@@ -61,7 +61,7 @@ def test_a_throttle_stops_at_half_and_starts_above_it():
 
 def test_a_throttle_stays_within_its_bounds():
     """From empty it takes 51 successes at a tenth; successes beyond full are not saved up."""
-    throttle = Throttle(10, 0.1)
+    throttle = FailureTokens(10, 0.1)
     for _ in range(30):
         throttle.failure()
     for _ in range(50):
@@ -69,7 +69,7 @@ def test_a_throttle_stays_within_its_bounds():
     assert not throttle.allowed
     throttle.success()
     assert throttle.allowed
-    full = Throttle(10, 0.1)
+    full = FailureTokens(10, 0.1)
     full.success()
     assert [full.failure() for _ in range(5)][-1] is False
 
@@ -77,7 +77,7 @@ def test_a_throttle_stays_within_its_bounds():
 def test_decimals_beyond_the_third_are_ignored():
     """0.5466 is 0.546, and 0.57 stays 0.57 in spite of floats."""
     for ratio, thousandths in ((0.5466, 546), (0.57, 570), (0.001, 1)):
-        throttle = Throttle(100, ratio)
+        throttle = FailureTokens(100, ratio)
         throttle.failure()
         throttle.success()
         assert throttle.thousandths == 99_000 + thousandths

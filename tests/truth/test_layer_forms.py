@@ -15,12 +15,12 @@ from fakes import Ask, FakeWorld, Reply
 from simroute.config.configuration import Configuration
 from simroute.core import Judge
 from simroute.experiment.run import replicate
+from simroute.gauges.retry_tokens import FailureTokens
 from simroute.models import spec
 from simroute.policies.breaker import Breaker
 from simroute.policies.budget import Budget
 from simroute.policies.cascade import Cascade
 from simroute.policies.retry import Backoff, Retry
-from simroute.testing.conformance.limiters import Throttle
 from tests.truth.test_model_forms import near
 
 TESTS = Path(__file__).parents[1]
@@ -182,7 +182,7 @@ def test_r12_grpcs_throttle_breaks_even_at_a_share_of_failures(forms: Any) -> No
     form = forms["R12"]
     most, ratio = form["params"]["maxTokens"], form["params"]["tokenRatio"]
     expected = form["expected"]
-    throttle = Throttle(most, ratio)
+    throttle = FailureTokens(most, ratio)
     answers = [throttle.failure() for _ in range(int(expected["failures_from_full_to_stop"]))]
     assert answers == [True] * (len(answers) - 1) + [False]
     for _ in range(int(expected["successes_to_reenable_from_threshold"])):
@@ -196,7 +196,7 @@ def test_r12_grpcs_throttle_breaks_even_at_a_share_of_failures(forms: Any) -> No
     assert ratio - (1 + ratio) * expected["fraction"] == pytest.approx(0.0, abs=1e-12)
     n, big = 100_000, 10_000_000
     for share in (0.9 * expected["fraction"], expected["fraction"], 1.1 * expected["fraction"]):
-        walk = Throttle(big, ratio)
+        walk = FailureTokens(big, ratio)
         walk.thousandths = start = big * 500
         for fails in np.random.default_rng(3).random(n) < share:
             if fails:

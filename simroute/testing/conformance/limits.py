@@ -1,4 +1,8 @@
-"""Items of limits_and_retries.json, played on our buckets, logs, budgets and back-offs."""
+"""Items of limits_and_retries.json, played on our buckets, logs, budgets, back-offs and limits.
+
+A kind's configuration is read by its own fields; what an item leaves out is the default of the
+library that the kind is of. A field that we do not know is a reason to skip, never ignored.
+"""
 
 from __future__ import annotations
 
@@ -6,62 +10,84 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from simroute.gauges.backoff import Backoff
+from simroute.gauges.backoff import Backoff, raised
 from simroute.gauges.bucket import Bucket, DualLimit
+from simroute.gauges.concurrency import AimdLimit, GradientLimit, VegasLimit
+from simroute.gauges.rate import CubicCurve
 from simroute.gauges.retry_budget import RetryBudgetState
-from simroute.gauges.windows import SlidingLog
-from simroute.testing.conformance.limiters import Throttle
+from simroute.gauges.retry_tokens import FailureTokens, RetryQuota
+from simroute.gauges.windows import FixedWindow, SlidingLog
+from simroute.testing.conformance.hedges import play_hedge
 from simroute.testing.conformance.verdict import (
     Config,
     Differs,
     Inexpressible,
     check_equal,
+    settings,
     skip_if,
 )
 
 Operations = dict[str, Callable[..., Any]]
-"""What an item's operations do; "n", where there is one, is what is left, told the arguments of the
-operation before."""
+"""What an item's operations do, and its figures, told the arguments of the operation before; "n" is
+what is left."""
 
 
 def _bucket(config: Config) -> Operations:
-    bucket = Bucket(config["capacity"], config["refill"], config.get("initial"))
+    given = settings(config, "capacity", "refill", initial=None)
+    bucket = Bucket(given.capacity, given.refill, given.initial)
+    return _meter(bucket) | {"settle": bucket.settle}
+
+
+def _meter(meter: Any) -> Operations:
     return {
-        "take": bucket.take,
-        "settle": bucket.settle,
-        "wait": bucket.wait,
-        "n": lambda now, *_: bucket.level(now),
+        "take": meter.take,
+        "wait": lambda now, amount=1.0: meter.wait(now, amount),
+        "n": lambda now, *_: meter.level(now),
     }
 
 
 def _dual(config: Config) -> Operations:
-    limit = DualLimit(config["rpm"], config["tpm"])
+    given = settings(config, rpm=None, tpm=None)
+    limit = DualLimit(given.rpm, given.tpm)
     reserved: dict[str, float] = {}
 
     def reserve(now: float, key: str, tokens: float) -> bool | str:
         wait = limit.take(now, tokens)
-        reserved[key] = tokens
+        if wait == 0:
+            reserved[key] = tokens
         return "error" if wait == math.inf else wait == 0  # an infinite wait: never
+
+    def left(what: str) -> Callable[..., float]:
+        return lambda now, *_: limit.left(now)[what][1]
 
     return {
         "reserve": reserve,
-        "finish": lambda now, key, used: limit.settle(now, reserved[key], used),
+        "finish": lambda now, key, used: limit.settle(now, reserved.pop(key), used),
+        "wait": limit.wait,
+        "requests": left("requests"),
+        "tokens": left("tokens"),
     }
 
 
 def _log(config: Config) -> Operations:
-    return {"take": SlidingLog(config["limit"], config["window"]).take}
+    given = settings(config, "limit", window=60.0)
+    return _meter(SlidingLog(given.limit, given.window))
+
+
+def _window(config: Config) -> Operations:
+    given = settings(config, "limit", window=60.0)
+    return _meter(FixedWindow(given.limit, given.window))
 
 
 def _finagle(config: Config) -> Operations:
-    budget = RetryBudgetState(
-        config.get("percent", 0.2), config.get("min_per_s", 10.0), config.get("ttl", 10.0)
-    )
+    given = settings(config, ttl=10.0, min_per_s=10.0, percent=0.2)
+    budget = RetryBudgetState(given.percent, given.min_per_s, given.ttl)
     return {"deposit": budget.deposit, "balance": budget.balance, "withdraw": budget.withdraw}
 
 
 def _grpc(config: Config) -> Operations:
-    throttle = Throttle(config["max_tokens"], config["ratio"])
+    given = settings(config, max_tokens=10, ratio=0.1)
+    throttle = FailureTokens(given.max_tokens, given.ratio)
     return {
         "failure": throttle.failure,
         "success": throttle.success,
@@ -71,41 +97,112 @@ def _grpc(config: Config) -> Operations:
 
 
 def _aws(config: Config) -> Operations:
-    quota = Bucket(500, 0.0)  # no refill but by what successes give back
+    given = settings(config, capacity=500)
+    quota = RetryQuota(given.capacity)
+    return {"acquire": quota.take, "release": quota.give, "n": lambda *_: quota.left}
+
+
+def _aimd(config: Config) -> Operations:
+    given = settings(config, initial=20, min=20, max=200, backoff=0.9, timeout=5.0)
+    limit = AimdLimit(given.initial, given.min, given.max, given.backoff, given.timeout)
+    return {"sample": limit.sample, "limit": lambda *_: limit.limit}
+
+
+def _vegas(config: Config) -> Operations:
+    given = settings(
+        config,
+        initial=20,
+        max=1000,
+        smoothing=1.0,
+        alpha=None,
+        beta=None,
+        decrease=None,
+        probe_multiplier=30,
+    )
+    ways = {None: None, "log10": None, "half": 0.5}
+    skip_if(given.decrease not in ways, f"a decrease by {given.decrease}")
+    limit = VegasLimit(
+        given.initial,
+        most=given.max,
+        smoothing=given.smoothing,
+        alpha=given.alpha,
+        beta=given.beta,
+        decrease=ways[given.decrease],
+        probe=given.probe_multiplier,
+    )
     return {
-        "acquire": lambda cost: quota.take(0.0, cost),
-        "release": lambda back: quota.settle(0.0, back, 0.0),
-        "n": lambda *_: quota.level(0.0),
+        "sample": limit.sample,
+        "limit": lambda *_: limit.limit,
+        "e": lambda *_: limit.estimate,
+        "rtt_noload": lambda *_: limit.shortest,
+    }
+
+
+def _gradient(config: Config) -> Operations:
+    given = settings(
+        config,
+        initial=20,
+        min=20,
+        max=200,
+        smoothing=0.2,
+        queue_size=4,
+        tolerance=1.5,
+        long_window=600,
+    )
+    limit = GradientLimit(
+        given.initial,
+        given.min,
+        given.max,
+        given.smoothing,
+        given.queue_size,
+        given.tolerance,
+        given.long_window,
+    )
+    return {
+        "sample": limit.sample,
+        "limit": lambda *_: limit.limit,
+        "e": lambda *_: limit.estimate,
+        "long": lambda *_: limit.mean,
+    }
+
+
+def _cubic(config: Config) -> Operations:
+    given = settings(config, w=0.0, t0=0.0, c=0.4, beta=0.7)
+    curve = CubicCurve(given.w, given.t0, given.c, given.beta)
+    return {
+        "ok": curve.at,
+        "throttled": curve.throttled,
+        "k": lambda *_: curve.k,
+        "w": lambda *_: curve.top,
+        "t0": lambda *_: curve.began,
     }
 
 
 KINDS: dict[str, Callable[[Config], Operations]] = {
+    "aimd": _aimd,
     "aws_quota": _aws,
+    "cubic": _cubic,
     "dual_limit": _dual,
     "finagle_budget": _finagle,
+    "fixed_window": _window,
+    "gradient2": _gradient,
     "grpc_throttle": _grpc,
     "sliding_log": _log,
     "token_bucket": _bucket,
-}
-ABSENT = {
-    "aimd": "adaptive limits of concurrency",
-    "aws_delay": "Retry-After capped at the back-off + 5 s (here at max_retry_after)",
-    "cubic": "adaptive limits of the rate",
-    "gradient2": "adaptive limits of concurrency",
-    "hedge": "hedging",
-    "vegas": "adaptive limits of concurrency",
+    "vegas": _vegas,
 }
 
 
 def play_limit(item: Config) -> None:
     """Play the item; raises `Differs` or `Inexpressible`."""
     kind = item["kind"]
-    if kind == "backoff":
-        _delays(item)
+    whole = {"aws_delay": _aws_delays, "backoff": _delays, "hedge": play_hedge}
+    if kind in whole:
+        whole[kind](item)
         return
     if kind not in KINDS:
-        raise Inexpressible(ABSENT.get(kind, f"the kind {kind}"))
-    operations = KINDS[kind](item["config"])
+        raise Inexpressible(f"the kind {kind}")
+    operations = KINDS[kind](item.get("config") or {})
     for number, (operation, arguments, expected) in enumerate(item["steps"], 1):
         try:
             _step(operations, operation, arguments, expected or {})
@@ -118,16 +215,29 @@ def _step(operations: Operations, operation: str, arguments: list[Any], expected
     for figure in (name, *(expected.keys() - {"return"})):
         skip_if(figure not in operations, f"{figure}")
     for _ in range(int(times or 1)):
-        came = operations[name](*arguments)
+        try:
+            came = operations[name](*arguments)
+        except ValueError:
+            came = "error"
         check_equal("return", came, expected.get("return", came))
     for figure in expected.keys() - {"return"}:
         check_equal(figure, operations[figure](*arguments), expected[figure])
 
 
 def _delays(item: Config) -> None:
-    config = item["config"]
-    backoff = Backoff(config["base"], config.get("factor", 2.0), config["cap"], config["jitter"])
+    given = settings(item.get("config") or {}, base=1.0, cap=20.0, factor=2.0, jitter="full")
+    backoff = Backoff(given.base, given.factor, given.cap, given.jitter or "none")
     previous = 0.0
     for attempt, (u, expected) in enumerate(zip(item["u"], item["expect"], strict=True), 1):
         previous = backoff.delay(attempt, u, previous)
         check_equal(f"pause {attempt}", previous, expected)
+
+
+def _aws_delays(item: Config) -> None:
+    """Each case is a pause of its own; `base` is that of what went wrong."""
+    most = settings(item.get("config") or {}, cap=20.0, max_additional=5.0)
+    for number, (case, expected) in enumerate(zip(item["cases"], item["expect"], strict=True), 1):
+        given = settings(case, "u", base=0.05, attempt=1, retry_after=None)
+        pause = Backoff(given.base, 2.0, most.cap, "full").delay(given.attempt, given.u)
+        pause = raised(pause, given.retry_after, most.max_additional)
+        check_equal(f"pause {number}", pause, expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 Config = dict[str, Any]
@@ -31,6 +32,36 @@ def skip_if(condition: object, behaviour: str) -> None:
     """Skip the item when it asks for this behaviour."""
     if condition:
         raise Inexpressible(behaviour)
+
+
+ALIASES = {
+    "backoff_ratio": "backoff",
+    "initial_limit": "initial",
+    "long": "long_window",
+    "max_limit": "max",
+    "min_limit": "min",
+    "probe": "probe_multiplier",
+    "queue": "queue_size",
+    "rtt_tolerance": "tolerance",
+    "scale_constant": "c",
+    "start_time": "t0",
+    "starting_max_rate": "w",
+    "token_ratio": "ratio",
+    "w_max": "w",
+}
+"""What a library calls a field -> what items call it; either will do."""
+
+
+def settings(config: Config, *required: str, **defaults: Any) -> SimpleNamespace:
+    """A configuration's fields, those that it leaves out at their defaults. Raises KeyError for a
+    required one that is missing; skips the item for one that is unknown."""
+    config = {
+        key if key in defaults else ALIASES.get(key, key): value for key, value in config.items()
+    }
+    for key in config:
+        skip_if(key not in required and key not in defaults, f"the field {key}")
+    fields = {key: config[key] for key in required}
+    return SimpleNamespace(**fields, **{key: config.get(key, defaults[key]) for key in defaults})
 
 
 def check_equal(what: str, came: Any, expected: Any) -> None:
