@@ -67,6 +67,7 @@ class FakeWorld:
     log: Callable[[Call], Logged | None] = lambda call: None
     near: Callable[[Call, Mapping[Any, Any]], Match | None] = lambda call, keys: None
     prices: Mapping[str, Price] = field(default_factory=lambda: PRICES)
+    windows: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.kernel = kernel = Kernel(Environment())
@@ -89,6 +90,10 @@ class FakeWorld:
 
     def price(self, target: str) -> Price:
         return self.prices[target]
+
+    def fits(self, call: Call, target: str) -> bool:
+        window = self.windows.get(target)
+        return window is None or call.request.input_tokens <= window
 
     def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
         return Periods()(self.now(), kind, zone, reset)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 STATUS: Final = 0
+ERROR: Final = 2
 REST: Final = 10
 """Places of an outcome's fields, for what is read at every send: `outcome[STATUS]` takes half the
 time of `outcome.status`."""
@@ -60,6 +61,21 @@ class Outcome(NamedTuple):
         word = CAUSES.get(self.error) or CAUSES_BY_STATUS.get(self.status)
         return word or f"provider {self.status}"
 
+    @property
+    def failure(self) -> Failure | None:
+        """What kind of failure it is, for layers that act on one kind and not on another; None for
+        a usable answer. An answer that a content filter stopped is one, though its status is
+        200."""
+        if self.error in KINDS_BY_ERROR:
+            return KINDS_BY_ERROR[self.error]
+        if self.status == 200:
+            return None
+        if self.by:
+            return "refused"
+        return KINDS_BY_STATUS.get(self.status) or (
+            "server_error" if self.status >= 500 else "client_error"
+        )
+
     @classmethod
     def rejected(
         cls, by: str, status: int = 503, target: str | None = None, retry_after: float | None = None
@@ -106,6 +122,23 @@ CAUSES = {
     **{f"http {status}": "client error" for status in (400, 409, 413, 422)},
 }
 """`Outcome.error` -> why it failed, in the words of reports."""
+Failure = Literal[
+    "timeout",
+    "rate_limit",
+    "quota",
+    "context_length",
+    "content_filter",
+    "refused",
+    "server_error",
+    "client_error",
+]
+"""Kinds of failure that ask for different remedies; `refused`: by a layer further in."""
+KINDS_BY_ERROR: dict[str, Failure] = {
+    "insufficient_quota": "quota",
+    "context_length": "context_length",
+    "content_filter": "content_filter",
+}
+KINDS_BY_STATUS: dict[int, Failure] = {408: "timeout", 504: "timeout", 429: "rate_limit"}
 CAUSES_BY_STATUS = {429: "rate limited", 499: "given up"}
 """The same by status, where no error of `CAUSES` is stated."""
 

@@ -130,6 +130,9 @@ class World(Protocol):
     def price(self, target: str) -> Price:
         """What `target` charges now."""
 
+    def fits(self, call: Call, target: str) -> bool:
+        """Whether the prompt is no longer than `target` can read, as far as that is known."""
+
     def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
         """Begin and end (s) of the calendar's day, week or month (`kind`) that it is now; each
         begins at `reset` (HH:MM) in `zone`."""

@@ -19,7 +19,7 @@ from simroute.errors import InputError
 from simroute.live.files import read_entries
 from simroute.models import spec
 from simroute.models.billing import RateCard
-from simroute.models.prices import catalogue_price
+from simroute.models.prices import catalogue_price, catalogue_window
 from simroute.worlds.live.connections import Endpoint, is_public
 
 ENDINGS = "/chat/completions", "/embeddings"
@@ -51,6 +51,9 @@ class LiveDeployment:
     family: Annotated[Name | None, Doc("siblings have one; default: the model's first word")] = None
     price: Annotated[spec.PriceList | None, Doc("default: the catalogue's")] = None
     limits: LiveLimits = field(default_factory=LiveLimits)
+    max_input_tokens: Annotated[
+        Positive | None, Doc("its context window; default: the catalogue's where it knows one")
+    ] = None
     headers: Annotated[
         dict[Name, Name], Doc("further headers; env:VARIABLE reads one from the environment")
     ] = field(default_factory=dict)
@@ -64,12 +67,13 @@ class LiveDeployment:
 @dataclass(frozen=True)
 class Fleet:
     """All deployments, ready to be called. embedder: by its name, the one that embeds, if any; it
-    is no target."""
+    is no target. windows: tokens that a prompt may have, None where that is not known."""
 
     targets: Mapping[str, Target]
     prices: Mapping[str, Price]
     endpoints: Mapping[str, Endpoint]
     embedder: Mapping[str, tuple[Endpoint, Price]] = field(default_factory=dict)
+    windows: dict[str, int | None] = field(default_factory=dict)
 
 
 def read_fleet(source: str | Path | Mapping[str, Any]) -> Fleet:
@@ -124,6 +128,8 @@ def _add(fleet: Any, name: str, data: Any, document: Document) -> None:
     family = entry.family or entry.model.split("/")[-1].split("-")[0].lower()
     fleet.targets[name] = Target(name, entry.provider, entry.model, family, limits.rpm, limits.tpm)
     fleet.prices[name] = price
+    own = entry.max_input_tokens
+    fleet.windows[name] = own or catalogue_window(entry.provider, entry.model)
     fleet.endpoints[name] = endpoint
 
 

@@ -135,9 +135,8 @@ class Gateway:
                     layer.count_in(DurableMeter(self.ledger, name, self._epoch))
         transport = self._transport or OpenAI(fleet.endpoints, old.transport if old else None)
         semantics, embeddings = self._meanings.of(layers, fleet)
-        world = LiveWorld(
-            fleet.targets, fleet.prices, transport, [layers], semantics=semantics, **self._options
-        )
+        more = {"semantics": semantics, "windows": fleet.windows, **self._options}
+        world = LiveWorld(fleet.targets, fleet.prices, transport, [layers], **more)
         digest = hashlib.sha256(repr(layers).encode()).hexdigest()[:12]
         caches = [layer for layer in layers.values() if layer.kind == "cache"]
         keeps_all = any(layer.any_temperature for layer in caches)

@@ -85,7 +85,7 @@ class RowLog:
             "streamed": request.streamed,
             "failed": outcome.status != 200,
             "status": outcome.status,
-            "error": outcome.error or None,
+            "error": None if outcome.ok else outcome.error or None,
             "cause": outcome.cause or None,
             "latency_s": row.end_s - request.arrival,
             "ttft_s": None if ttft is None else ttft - request.arrival,

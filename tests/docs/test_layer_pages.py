@@ -24,7 +24,6 @@ WAITING = {
     "budget",
     "cache",
     "cascade",
-    "fallback",
     "hedge",
     "limit",
     "recorded",

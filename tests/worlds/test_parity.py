@@ -146,6 +146,7 @@ def same(layers, script, arrivals, streamed=False):
 PLAIN = Backoff(0.53, 2.0, 20.0, "none")
 LAYERS = {
     "fallback": Fallback(("a", "b")),
+    "switching": Fallback(("a", "b"), after={"rate_limit": ("b",)}, sticky=3.7, any_failure=True),
     "breaker": Breaker(failures=2, cooldown=4.1),
     "hedge": Hedge(delay=0.613, attempts=3, targets=("b",), max_extra=None),
     "retry": Retry(attempts=3, backoff=PLAIN),

@@ -20,6 +20,8 @@ MOST_WAIT = 3600.0
 TOLD = frozenset({"prompt_tokens", "completion_tokens"})
 QUOTA = "insufficient_quota"
 """OpenAI's code, and the word for it in a simulation."""
+FILTERED = "content_filter"
+"""The finish reason of an answer that a content filter stopped, and the code of Azure's refusal."""
 TOO_LONG_CODE = "context_length_exceeded"
 TOO_LONG = "prompt is too long", "exceeds the maximum number of tokens allowed"
 """OpenAI's code for a prompt that is longer than the model's window; Anthropic and Google say it in
@@ -72,7 +74,8 @@ def outcome_status(status: int) -> tuple[int, str]:
 
 def failure_word(status: int, word: str, body: bytes) -> str:
     """The error word of a failure: `word`, unless its body says that a quota is used up, for which
-    nothing helps that helps against a rate limit, or that the prompt is too long."""
+    nothing helps that helps against a rate limit, that the prompt is too long, or that a content
+    filter stopped it."""
     if status == 429 and (QUOTA.encode() in body or b"PerDay" in body):
         return QUOTA if _is_quota(_error_in(body)) else word
     if status == 400 and any(sign.encode() in body for sign in (TOO_LONG_CODE, *TOO_LONG)):
@@ -80,6 +83,8 @@ def failure_word(status: int, word: str, body: bytes) -> str:
         said = str(error.get("message"))
         if error.get("code") == TOO_LONG_CODE or any(sign in said for sign in TOO_LONG):
             return "context_length"
+    if status == 400 and FILTERED.encode() in body and _error_in(body).get("code") == FILTERED:
+        return FILTERED
     return word
 
 

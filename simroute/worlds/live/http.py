@@ -17,6 +17,7 @@ import aiohttp
 
 from simroute.core import Call, Outcome
 from simroute.worlds.live.answers import (
+    FILTERED,
     Refusal,
     StreamFacts,
     Usage,
@@ -109,7 +110,8 @@ class Exchange:
 
     async def _whole(self, response: Reply) -> Outcome:
         answer = read_whole(await read_body(response), self._request.input_tokens)
-        return self._answered(answer.usage, answer)
+        error = FILTERED if answer.finish == FILTERED else ""
+        return self._answered(answer.usage, answer, error=error)
 
     def _answered(self, usage: Usage, answer: Any, status: int = 200, error: str = "") -> Outcome:
         nano = self._pool.endpoint.bill(usage.input, usage.output, usage.cached)

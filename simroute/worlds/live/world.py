@@ -19,6 +19,7 @@ from simroute.worlds.periods import Periods
 
 PING = b'{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}'
 Place = tuple[str, int]
+NO_WINDOWS: Mapping[str, int | None] = {}
 MOST_TURNS = 20
 """Of the loop, for which sends that are cancelled may go on."""
 JudgeFunction = Callable[[Call, Outcome], Awaitable[bool]]
@@ -99,6 +100,7 @@ class View:
     def __init__(self, world: LiveWorld, layer: str, replica: int) -> None:
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.known
         self.price, self.period, self.takes = world.price, world.period, world.takes
+        self.fits = world.fits
         self.embed = partial(world.embed, layer, replica)
         self.nearest = partial(world.nearest, layer, replica)
         self.may_keep = partial(world.may_keep, layer, replica)
@@ -129,8 +131,9 @@ class LiveWorld:
     answer. judge: grades answers, for a cascade. semantics: finds similar questions, for a semantic
     cache. clock: seconds since 1970, for budgets that follow a calendar. abandoned: "stops" if
     providers stop when a call is given up, "runs_on" if they may go on and bill all of it.
-    chance: what draws for layers, by layer, name and call, instead of the seed. takes: what a time
-    of a model's is worth here.
+    windows: tokens that a prompt may have, by target, where that is known. chance: what draws for
+    layers, by layer, name and call, instead of the seed. takes: what a time of a model's is
+    worth here.
     """
 
     def __init__(
@@ -149,10 +152,12 @@ class LiveWorld:
         chance: Callable[[str, str, Call], float] | None = None,
         abandoned: str = "runs_on",
         takes: Callable[[float], Awaitable[None]] = _at_once,
+        windows: Mapping[str, int | None] = NO_WINDOWS,
     ) -> None:
         self.known, self._prices, self._transport, self.stacks = targets, prices, transport, stacks
         self._seed, self._rows, self._events, self._judge = seed, rows, events, judge
         self._semantics, self._stops, self.takes = semantics, abandoned == "stops", takes
+        self._windows = windows
         self._entries = [
             stack(layers, self.send, partial(self.view, replica))
             for replica, layers in enumerate(stacks)
@@ -289,6 +294,10 @@ class LiveWorld:
 
     def price(self, target: str) -> Price:
         return self._prices[target]
+
+    def fits(self, call: Call, target: str) -> bool:
+        window = self._windows.get(target)
+        return window is None or call.request.input_tokens <= window
 
     def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
         now = kernel.now()

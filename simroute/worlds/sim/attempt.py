@@ -183,7 +183,8 @@ class Attempt(Service):
         name, wait, usd, answer = upstream.name, self.retry_after, bill[2] / 1e9, None
         error = self.error
         if self.status == 200:  # abandoned, or not what it should be (`ODD`), graded or not
-            block, i, error = request.block, request.i, ""
+            block, i = request.block, request.i
+            error = FILTERED if error == FILTERED else ""  # all others are not to be told apart
             graded = upstream.graded[block.task[i]]
             request.ungraded |= not graded
             if not self.abandoned:
@@ -285,4 +286,5 @@ END: Callbacks = (Attempt.end,)
 ODD: Callbacks = (Attempt._end_otherwise,)
 """Of a 200 that is not what it should be: cut at the largest output, or stopped by a filter."""
 NOTHING = 0, 0, 0  # a bill
+FILTERED = "content_filter"  # as a gateway reads it in `finish_reason`
 STALLED = "stalled"  # the error of a stream that stops after its first token, and does not end

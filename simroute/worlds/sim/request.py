@@ -292,7 +292,7 @@ class SimRequest(Task):
         self.block.details[self.i] = pack_detail(
             self._tokens(ok, end),
             OK if ok else self._failure(),
-            world.ledger.errors.code(outcome.error) if outcome.error else 0,
+            world.ledger.errors.code(outcome.error) if outcome.error and not ok else 0,
             self.attempts,
             max(0, self.nano - used),
             CACHED[outcome.cached],

@@ -33,6 +33,10 @@ class Senses:
             upstream.refresh(now)
         return upstream.card.price
 
+    def fits(self, call: Call, target: str) -> bool:
+        window = self._weather.deployments[target].sizes.window
+        return window is None or call.request.input_tokens <= window
+
     def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
         return self._periods(self._kernel.env._now, kind, zone, reset)
 

@@ -51,7 +51,7 @@ class View:
             senses.period,
         )
         self.embed, self.nearest, self.may_keep = senses.embed, senses.nearest, senses.may_keep
-        self.logged = senses.logged
+        self.logged, self.fits = senses.logged, senses.fits
         self.emit = partial(world.emit, layer, replica)
         self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
         self.ping = partial(world.ping, replica)

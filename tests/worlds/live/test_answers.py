@@ -8,6 +8,7 @@ from simroute.worlds.live.answers import (
     StreamFacts,
     Usage,
     estimate,
+    failure_word,
     loads,
     outcome_status,
     read_usage,
@@ -166,3 +167,11 @@ def test_usage_is_taken_out_for_those_who_did_not_ask():
     assert loads(without_usage(both, loads(both[6:]))[6:]) == {"choices": [{"delta": {}}]}
     assert without_usage(null, loads(null[6:])) == null
     assert without_usage(b"data: [DONE]\n\n", None) == b"data: [DONE]\n\n"
+
+
+def test_a_refusal_of_a_content_filter_is_told_from_other_bad_requests():
+    """Azure's code beside status 400; the word alone says nothing."""
+    refused = json.dumps({"error": {"code": "content_filter", "message": "no"}}).encode()
+    spoken = json.dumps({"error": {"code": "bad", "message": "content_filter"}}).encode()
+    assert failure_word(400, "http 400", refused) == "content_filter"
+    assert failure_word(400, "http 400", spoken) == "http 400"
