@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simroute.core import Call, Outcome, Rest
+from simroute.live.alerts import Alert, with_alerts
 from simroute.live.answered import Answer, Chunk, GatewayClosed, GatewayError, RequestRow
 from simroute.live.bodies import read_request
 from simroute.live.deployments import Fleet
@@ -76,9 +77,9 @@ class Gateway:
     each event of a layer. clock: seconds since 1970, for budgets that follow a calendar. chance:
     what draws for layers, in [0, 1), by layer, name and call. state: a file (SQLite) or
     redis://HOST:PORT/DB in which budgets count, so that they outlive the gateway and are shared
-    with others. abandoned: "stops" if providers bill nothing more once a call is given up. Raises
-    InputError with every mistake of policy and deployments; on entering, where the state cannot be
-    used.
+    with others. alert: called with each alert of a layer. abandoned: "stops" if providers bill
+    nothing more once a call is given up. Raises InputError with every mistake of policy and
+    deployments; on entering, where the state cannot be used.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Gateway:
         state: str | Path | None = None,
         chance: Callable[[str, str, Call], float] | None = None,
         abandoned: str = "runs_on",
+        alert: Alert | None = None,
     ) -> None:
         self.ledger = None if state is None else open_ledger(state)
         guarded = None if transport is None else Guarded(transport, self._tell_failed)
@@ -109,7 +111,7 @@ class Gateway:
             "seed": seed,
             "judge": judge,
             "rows": rows,
-            "events": events,
+            "events": with_alerts(events, alert),
             "clock": clock,
             "chance": chance,
             "abandoned": abandoned,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from simroute.config import catalogue
 from simroute.config.scalars import DURATION, PART, SECONDS
 from simroute.errors import InputError
+from simroute.live.alerts import Webhook
 from simroute.live.clients import read_clients
 from simroute.live.gateway import Gateway
 from simroute.live.log import RowLog
@@ -38,6 +39,7 @@ class Settings(NamedTuple):
     drain: str = "30s"
     log: Path | None = None
     state: str | None = None
+    alert: str | None = None
 
 
 async def serve(settings: Settings, log: Callable[[str], None]) -> None:
@@ -59,6 +61,7 @@ async def serve(settings: Settings, log: Callable[[str], None]) -> None:
             log(f"state: {detail[-1]['state']} {STATE_LINES[event]}")
         server.watch_event(at, replica, event, *detail)
 
+    webhook = None if settings.alert is None else Webhook(settings.alert, log)
     gateway = Gateway(
         settings.policy,
         settings.deployments,
@@ -67,6 +70,7 @@ async def serve(settings: Settings, log: Callable[[str], None]) -> None:
         rows=server.watch_attempt,
         requests=server.watch_request,
         events=watch_event,
+        alert=webhook,
     )
     server.serve(gateway)
     if settings.log is not None:
@@ -86,6 +90,8 @@ async def serve(settings: Settings, log: Callable[[str], None]) -> None:
         finally:
             watching.cancel()
             await gateway.close(drain)
+            if webhook is not None:
+                await webhook.close()
             await listener.close()
             if server.log is not None:
                 server.log.close()

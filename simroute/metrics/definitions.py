@@ -77,12 +77,12 @@ DEFINITIONS: dict[str, str] = {
         "succeeded at most so long after their first one."
     ),
     "detection_s": (
-        "From the start of an outage to the first event (`opened`, `cooldown`, `shifted`) by "
-        "which a layer left a target under it: the mean over"
+        "From the start of an outage to the first event (`opened`, `cooldown`, `shifted`, "
+        "`removed`) by which a layer left a target under it: the mean over"
         " outages and replicas, of those that noticed while it lasted; none where nobody did."
     ),
-    "undetected": "How many outages no opening (cooldown, shift) marked while they lasted; each "
-    "counts once for each replica.",
+    "undetected": "How many outages no opening (cooldown, shift, removal) marked while they "
+    "lasted; each counts once for each replica.",
     "forbidden_share": "The share of requests that were answered by a provider which they "
     "forbid; it must be 0.",
     "utilisation": "The mean share of a target's slots that were busy within the horizon, where "

@@ -10,8 +10,8 @@ from simroute.ledger import CACHED, OUTCOMES, Chunk
 from simroute.text import pairs
 
 TRANSITIONS = ("opened", "half_opened", "closed")
-OTHERS = ("shifted", "exhausted", "renewed", "restarted")
-"""What budgets do, and replicas that forget."""
+OTHERS = ("shifted", "exhausted", "renewed", "restarted", "removed", "restored", "returned")
+"""What budgets, health checks and lasting switches do, and replicas that forget."""
 MOST_TRANSITIONS = 4000
 BEST = 4
 """Requests kept for each score."""

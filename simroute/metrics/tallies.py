@@ -20,7 +20,7 @@ MINUTE, MONTH = 60.0, 30 * 86_400.0
 """Seconds; a month as people plan money, where no calendar says which one."""
 
 
-NOTICED = ("opened", "cooldown", "shifted")
+NOTICED = ("opened", "cooldown", "shifted", "removed")
 """Events by which a layer of a replica reports that it leaves a target. Such an event notices an
 outage if its target is under it."""
 

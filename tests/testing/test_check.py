@@ -15,7 +15,7 @@ OWN = [kind for kind, cls in registry.items() if cls.__module__.startswith("simr
 
 @pytest.mark.parametrize("kind", OWN)
 def test_the_package_s_own_layers_pass(kind):
-    """Nine layers, no mistake."""
+    """No mistake."""
     assert simroute.policies
     assert check_policy(registry[kind]()) == []
 

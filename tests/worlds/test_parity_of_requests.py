@@ -13,6 +13,7 @@ from simroute.policies.budget import Budget
 from simroute.policies.cache import Cache
 from simroute.policies.cascade import Cascade
 from simroute.policies.fallback import Fallback
+from simroute.policies.health import Health
 from simroute.policies.limit import Limit
 from simroute.policies.retry import Backoff, Retry
 from simroute.policies.route import Route
@@ -253,6 +254,14 @@ def test_pings_go_out_at_the_same_times_beside_the_same_requests():
     assert len(pings) > 4
     assert {row.nano for row in pings if row.status == 200} == {round(PRICE.of(1, 1) * 1e9)}
     assert {event for _, event, _, _ in told.events} >= {"pinged", "unreached"}
+
+
+def test_health_checks_take_targets_out_and_back_at_the_same_times():
+    """Pings that hang beyond their limit, that fail and that succeed, and ordinary calls."""
+    checks = Health(every=2.3, passive=True, failures=2, successes=1, limit=0.97)
+    layers = {"fallback": LAYERS["fallback"], "health": checks}
+    told = same(Play(layers, ERRORS, ARRIVALS))
+    assert {event for _, event, _, _ in told.events} >= {"removed", "restored", "alerted"}
 
 
 # -- all of it at once -----------------------------------------------------------------------------

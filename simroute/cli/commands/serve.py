@@ -31,6 +31,7 @@ FILE = click.Path(path_type=Path)
     envvar="SIMROUTE_STATE",
     help="Where budgets count beyond this process: a file, or Redis.",
 )
+@click.option("--alert", metavar="URL", help="Where alerts of layers are posted.")
 @click.option("--plugin", "plugins", type=FILE, multiple=True, help="A file with layers.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def serve_command(words: tuple[str, ...], **options: Any) -> int:
@@ -66,13 +67,14 @@ def serve_command(words: tuple[str, ...], **options: Any) -> int:
         options["drain"],
         options["log"],
         options["state"],
+        options["alert"],
     )
     asyncio.run(serve(settings, log if not options["quiet"] else _silent))
     return 0
 
 
 def _silent(line: str) -> None:
-    if line.startswith(("not reloaded", "state:")):
+    if line.startswith(("not reloaded", "state:", "alert:")):
         click.echo(escaped(line), err=True)
 
 
