@@ -51,8 +51,8 @@ class Serving:
 
     async def retire(self) -> None:
         """No new calls come; the last to end closes the connections."""
+        await self.world.stop()
         self.is_over = True
-        self.world.stop()
         if self.calls == 0:
             await self.close()
 

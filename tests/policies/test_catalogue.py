@@ -33,7 +33,6 @@ WITHOUT_SOURCE = {
     "budget",
     "cache",
     "cascade",
-    "fallback",
     "limit",
     "recorded",
     "retry",

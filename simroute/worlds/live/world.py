@@ -213,10 +213,14 @@ class LiveWorld:
         if error is not None:
             self.emit("world", replica, "background_failed", error=type(error).__name__)
 
-    def stop(self) -> None:
-        """Cancels what `start` started."""
+    async def stop(self) -> None:
+        """Cancels what `start` started; its sends have ended, and are billed, when this returns."""
         for task in self._background:
             task.cancel()
+        if self._background:
+            await asyncio.wait(self._background)
+            for _ in range(MOST_TURNS):
+                await asyncio.sleep(0)
 
     # -- sends -------------------------------------------------------------------------------------
 
