@@ -294,6 +294,8 @@ class Events:
         row, target = self._concerned(chunk)
         t = chunk["t_s"][row]
         matches, places = self.context.outages.match(target, t)
+        order = np.argsort(matches, kind="stable")  # they come target by target
+        matches, places = matches[order], places[order]
         row, many = row[matches], self.context.replicas
         replica = chunk["replica"][row] if many > 1 else np.zeros(len(row), np.int64)
         # (event, outage, replica) as one number: those are sorted faster than rows

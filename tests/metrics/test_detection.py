@@ -26,33 +26,37 @@ def noticed(
     detail: str = "",
     providers: str = "pq",
 ) -> tuple[float | None, float | None]:
-    """(detection_s, undetected) of events (time, name, target, replica)."""
+    """(detection_s, undetected) of events (time, name, target, replica), in one chunk or many."""
     names: dict[str, list[str]] = {"target": ["a", "b"], "task": ["chat"]}
-    fold = Fold(
-        Context(
-            3600.0,
-            10.0,
-            None,
-            0.95,
-            windows,
-            names,
-            list(providers),
-            ["m", "n"],
-            [None, None],
-            replicas=replicas,
-        )
+    context = Context(
+        3600.0,
+        10.0,
+        None,
+        0.95,
+        windows,
+        names,
+        list(providers),
+        ["m", "n"],
+        [None, None],
+        replicas=replicas,
     )
-    for t, name, target, replica in events:
-        columns = {
-            "t_s": [t],
-            "event": [NAMES.index(name)],
-            "target": [target],
-            "replica": [replica],
-            "detail": [detail],
-        }
-        fold("events", {name: np.array(column) for name, column in columns.items()})
-    found = fold.finish(NAMES, [0.0, 0.0]).metrics
-    return found["detection_s"], found["undetected"]
+    results = set()
+    for size in (1, len(events)):
+        fold = Fold(context)
+        for first in range(0, len(events), size):
+            when, words, targets, copies = zip(*events[first : first + size], strict=True)
+            columns = {
+                "t_s": when,
+                "event": [NAMES.index(word) for word in words],
+                "target": targets,
+                "replica": copies,
+                "detail": [detail] * len(when),
+            }
+            fold("events", {name: np.array(column) for name, column in columns.items()})
+        found = fold.finish(NAMES, [0.0, 0.0]).metrics
+        results.add((found["detection_s"], found["undetected"]))
+    (result,) = results
+    return result
 
 
 def test_the_first_opening_within_an_outage_of_its_target_counts() -> None:
@@ -81,6 +85,12 @@ def test_it_is_a_mean_over_outages_and_replicas_and_who_noticed_nothing_is_told_
     events = [(102.0, "opened", 0, 0), (104.0, "opened", 0, 1), (114.0, "shifted", 1, 1)]
     assert noticed(windows, *events, replicas=2) == (5.0, 1.0)
     assert noticed(windows, (109.0, "opened", 0, 0)) == (6.5, 0.0)
+
+
+def test_the_first_notice_counts_whichever_target_of_the_outage_it_is_about() -> None:
+    """b's at 105 s, before a's at 109 s."""
+    events = [(105.0, "opened", 1, 0), (109.0, "opened", 0, 0)]
+    assert noticed([(100.0, 200.0, (0, 1))], *events) == (5.0, 0.0)
 
 
 def test_one_state_for_all_replicas_notices_once() -> None:
