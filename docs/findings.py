@@ -54,6 +54,7 @@ HEADS = {
     "quality_mean": "quality",
     "attempts_per_request": "sends a request",
     "time_on_failing_target_s": "failing",
+    "detection_s": "noticed",
     "rate_limited": "429s",
     "cost_usd": "spent",
     "cache_hit_rate": "cache hits",
@@ -131,6 +132,7 @@ PAGES = {
         "~scenario.deployments.claude-sonnet.quality_steps",
         ("quality_mean",),
     ),
+    "falling_prices": Page(("direct", "failover", "cascade", "gallery/cheapest_strong")),
     "bad_month": Page((*OUTAGE, "gallery/three_companies"), ("time_on_failing_target_s",)),
     "residency": Page(
         ("direct", "failover", "circuit_breaker", "gallery/three_companies"), ("forbidden_share",)

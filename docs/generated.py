@@ -39,6 +39,8 @@ def scenarios() -> str:
     """The packaged scenarios and their questions."""
     names = sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
     own = {path.stem for path in (ROOT / "docs" / "scenarios").glob("*.md")}
+    studied = {path.stem for path in (ROOT / "docs" / "studies").glob("*.md")}
+    both = ", ".join(f"[{name}](../studies/{name}.md)" for name in sorted(own & studied))
     links = {name: f"[{name}]({'' if name in own else '../studies/'}{name}.md)" for name in names}
     rows = [
         (links[name], load("run", str(ROOT / "scenarios" / f"{name}.yaml"), []).scenario.about)
@@ -61,6 +63,7 @@ def scenarios() -> str:
             ("scenario", "question"),
             (row for row, name in zip(rows, names, strict=True) if name not in own),
         ),
+        f"With a page above, and a study as well: {both}.",
         "These show what is known of such systems, each with policies of a folder of that name: "
         "retries and their budgets, throttling, jitter, load, hedging, breakers and caches. "
         "`simroute compare scenario=phenomena/metastable_failure "

@@ -190,6 +190,18 @@ STUDIES = {
             ),
         }
     ),
+    "replicas": Asked(
+        {
+            "": Part(
+                "Eight processes that tell each other what they have seen so often:",
+                ("circuit_breaker", "cached"),
+                ("scenario.gateway.sync_every=1s..256s:5 log",),
+                (),
+                "1",
+                (*USUAL, "time_on_failing_target_s", "detection_s", "cache_hit_rate"),
+            ),
+        }
+    ),
     "budget_day": Asked(
         {
             "": Part(
@@ -296,7 +308,9 @@ def taken(key: str, part: Part, found: Any) -> dict[str, dict[str, Any]]:
     rows: dict[str, list[str]] = {}
     for policy, (at, study) in product(part.policies, found.cells):
         varied = any(
-            axis.key.split(".")[1] in study.configuration.policies[policy] for axis in found.axes
+            axis.key.startswith("scenario.")
+            or axis.key.split(".")[1] in study.configuration.policies[policy]
+            for axis in found.axes
         )
         name = f"{key}:{policy}" if key else policy
         name += "@" + setting(at) if varied else ""
