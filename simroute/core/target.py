@@ -72,6 +72,11 @@ def permits(forbids: frozenset[str], target: Target) -> bool:
     return target.provider not in forbids and forbidden_name(target.name) not in forbids
 
 
+def permitted(forbids: frozenset[str], targets: Mapping[str, Target]) -> dict[str, Target]:
+    """Those of the targets to which a request that forbids these may be sent."""
+    return {name: target for name, target in targets.items() if permits(forbids, target)}
+
+
 FIRST, CHEAPEST, OTHER_COMPANY, SAME_FAMILY = ROLES = (
     "first",
     "cheapest",

@@ -11,11 +11,11 @@ import numpy as np
 
 from simroute.config.configuration import Configuration
 from simroute.config.inputs import run_calendar
+from simroute.gauges.funds import SLOTS
 from simroute.metrics.tallies import BudgetPeriods, BudgetSpan
 from simroute.models import spec
 from simroute.models.deployment import DeploymentModel
 from simroute.models.expected_traffic import ExpectedTraffic
-from simroute.policies.budget import SLOTS
 from simroute.worlds.periods import Periods
 
 DAY = 86_400.0

@@ -44,7 +44,8 @@ class SpendMeter(Mergeable):
 
     def reserve_within(self, usd: float, limit: float) -> Ticket | None:
         """The same if it, beside what is spent and reserved, stays within `limit`; else None."""
-        return self.reserve(usd) if self._nano + nano_up(usd) <= round(limit * 1e9) else None
+        fits = limit == math.inf or self._nano + nano_up(usd) <= round(limit * 1e9)
+        return self.reserve(usd) if fits else None
 
     def settle(self, ticket: Ticket, usd: float) -> Ticket:
         """Replace an estimate by the bill, once; the ticket that is returned corrects the bill.

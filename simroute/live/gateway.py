@@ -22,7 +22,7 @@ from simroute.live.forms import body_of, events_of
 from simroute.live.guarded import Guarded
 from simroute.live.ledgers import open_ledger
 from simroute.live.meanings import Embedder, Meanings, notes
-from simroute.live.money import DurableMeter
+from simroute.live.money import meter_of
 from simroute.live.setup import read_setup
 from simroute.worlds.live import LiveRequest, LiveWorld, Row
 from simroute.worlds.live.http import OpenAI
@@ -134,7 +134,7 @@ class Gateway:
         if self.ledger is not None:
             for name, layer in layers.items():
                 if hasattr(layer, "count_in") and before.get(name) is not layer:
-                    layer.count_in(DurableMeter(self.ledger, name, self._epoch))
+                    layer.count_in(partial(meter_of, self.ledger, name, self._epoch))
         transport = self._transport or OpenAI(fleet.endpoints, old.transport if old else None)
         semantics, embeddings = self._meanings.of(layers, fleet)
         more = {"semantics": semantics, "windows": fleet.windows, **self._options}

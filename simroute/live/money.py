@@ -209,3 +209,8 @@ class DurableMeter:
     def spent(self) -> float:
         """USD that count, as seen lately, and what was settled since."""
         return self._nano / 1e9
+
+
+def meter_of(ledger: Ledger, layer: str, epoch: Callable[[], float], account: str) -> DurableMeter:
+    """The meter of a budget's account; that of all calls together has no name."""
+    return DurableMeter(ledger, f"{layer}: {account}" if account else layer, epoch)

@@ -9,7 +9,7 @@ from simroute.core import Call, Outcome, Send, World, layer, resolve
 from simroute.core.call import REQUEST, TARGET
 from simroute.core.outcome import ERROR, STATUS, Failure
 from simroute.core.params import Count, Doc, Seconds, Status, TargetName, WorkName
-from simroute.core.target import permits
+from simroute.core.target import permitted
 from simroute.gauges.switch import Switches
 
 
@@ -62,12 +62,8 @@ class Fallback:
     statuses: Annotated[
         tuple[Status, ...], Doc("outcomes that are worth asking the next one for")
     ] = (408, 409, 429, 500, 502, 503, 504, 529)
-    degrade_to: Annotated[
-        TargetName | None, Doc("a cheaper target, when all others have failed")
-    ] = None
-    error: Annotated[
-        Literal["last", "first", "ranked"], Doc("which one is returned when all fail")
-    ] = "last"
+    degrade_to: Annotated[TargetName | None, Doc("a cheaper target, asked last")] = None
+    error: Annotated[Literal["last", "first", "ranked"], Doc("returned when all fail")] = "last"
     ranking: Annotated[
         tuple[Status, ...], Doc("ranked: statuses from the most telling to the least; others last")
     ] = (403, 401, 400, 500, 429)
@@ -127,10 +123,8 @@ class Fallback:
         if asked[0] not in (lead, self._switches.at(now, lead)):
             return  # a request that may not go there says nothing of it
         if self._switches.make(now, lead, asked[-1]):
-            if asked[-1] == lead:
-                world.emit("returned", call, target=lead)
-            else:
-                world.emit("shifted", call, target=lead, to=asked[-1])
+            event = "returned" if asked[-1] == lead else "shifted"
+            world.emit(event, call, target=lead, to=asked[-1])
 
     def _is_worth_more(self, outcome: Outcome) -> bool:
         if outcome.failure in self.after:
@@ -162,9 +156,9 @@ class Fallback:
         return self._allowed(chain[len(asked) :], call, world)
 
     def _allowed(self, chain: list[str], call: Call, world: World) -> list[str]:
-        forbids, known = call.request.forbids, world.targets()
-        if forbids:
-            chain = [target for target in chain if permits(forbids, known[target])]
+        if call.request.forbids:
+            known = permitted(call.request.forbids, world.targets())
+            chain = [target for target in chain if target in known]
         if self.fits:
             fitting = [target for target in chain if world.fits(call, target)]
             return fitting or chain[:1]  # nobody can read it: the first one says so

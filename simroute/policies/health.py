@@ -9,7 +9,7 @@ from typing import Annotated
 from simroute.core import Call, Outcome, Send, World, layer, resolve
 from simroute.core.call import TARGET
 from simroute.core.params import Doc, Period, Positive, Seconds, Status, TargetName
-from simroute.core.target import permits
+from simroute.core.target import permitted
 from simroute.gauges.rotation import Alarms, Rotation
 
 
@@ -119,11 +119,8 @@ class Health:
         if not out(now, target):
             self._come_back(target, world)
             return False
-        forbids = call.request.forbids
-        return any(
-            permits(forbids, other) and not out(now, name)
-            for name, other in world.targets().items()
-        )
+        allowed = permitted(call.request.forbids, world.targets())
+        return not all(out(now, name) for name in allowed)
 
     def _come_back(self, target: str, world: World) -> None:
         """Says that its time is over, if it is."""

@@ -21,7 +21,6 @@ KINDS = sorted(
 )
 WAITING = {
     "breaker",
-    "budget",
     "cache",
     "cascade",
     "hedge",

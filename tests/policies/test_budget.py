@@ -436,3 +436,115 @@ def test_a_request_that_comes_by_again_is_counted_once():
     log = play(layers, {"a": [Step(10.0)], "b": [Step(0.5)]}, [0.0, 50.0, 100.0, 150.0])
     assert [outcome for outcome, *_ in log.requests.values()] == ["ok", "ok", "ok", "rejected"]
     assert [target for _, target, *_ in log.attempts] == ["a", "a", "b"] * 3
+
+
+# -- accounts ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["user", "feature", "task"])
+def test_each_user_feature_or_task_has_its_own_sum(by):
+    """$1 each at $0.30 a call: three of the first one's five calls, and three of the other's."""
+    world = FakeWorld(lambda call, n: Reply(usd=0.3, output_tokens=100))
+    one, other = (
+        [
+            Ask(id=5 * k + i, arrival=10.0 * i + k, input_tokens=THIRTY_CENTS, **{by: name})
+            for i in range(5)
+        ]
+        for k, name in enumerate(("x", "y"))
+    )
+    ends = world.play(hard(1.0, by=by), *sorted([*one, *other], key=lambda ask: ask.arrival))
+    assert [outcome.status for _, outcome in ends] == [200] * 6 + [402] * 4
+    assert [detail["account"] for detail in world.details] == ["x", "y"]
+
+
+@pytest.mark.parametrize(("by", "name"), [("target", "a"), ("provider", "ann"), ("model", "big-1")])
+def test_each_target_provider_or_model_has_its_own_sum(by, name):
+    """LiteLLM's `provider_budget_config`: a has $1, b and c no limit; inside a fallback the calls
+    for which a's money does not suffice go to b."""
+    world = FakeWorld(lambda call, n: Reply(usd=0.3 if call.target == "a" else 0.1))
+    budget = Budget(sums={name: 1.0}, by=by, at_limit="reject", shift_at=1.0)
+    fallback = Fallback(("a", "b"))
+
+    async def both(call, send, world):
+        return await fallback(call, lambda inner: budget(inner, send, world), world)
+
+    ends = world.play(both, *asks(6, input_tokens=THIRTY_CENTS))
+    assert [outcome.target for _, outcome in ends] == ["a"] * 3 + ["b"] * 3
+
+
+def test_a_target_s_account_keeps_the_estimate_of_a_send_that_was_given_up():
+    """Three sends of $0.30 that time out inside, and are never billed: the fourth is refused."""
+    world = FakeWorld(lambda call, n: Reply(seconds=5.0))
+    budget = hard(1.0, by="target")
+
+    async def hurried(call, send, world):
+        return await budget(call, lambda inner: world.within(1.0, send(inner)), world)
+
+    ends = world.play(hurried, *asks(4, input_tokens=THIRTY_CENTS))
+    assert [outcome.status for _, outcome in ends] == [408, 408, 408, 402]
+
+
+def test_a_named_account_may_have_another_sum():
+    """$1 for all but y, who has $2: three calls of $0.30, and six."""
+    world = FakeWorld(lambda call, n: Reply(usd=0.3, output_tokens=100))
+    for user, count in (("x", 3), ("y", 6)):
+        world.sent.clear()
+        policy = hard(1.0, by="user", sums={"y": 2.0})
+        world.play(policy, *asks(8, input_tokens=THIRTY_CENTS, user=user))
+        assert len(world.sent) == count
+
+
+# -- before, at and after the limit ----------------------------------------------------------------
+
+
+def test_booked_after_the_answer_a_budget_overshoots_by_what_is_under_way():
+    """LiteLLM's, of $0.05 at $0.02 a call: three one after another (.06 spent), and all eight at
+    once."""
+    for every, served in ((10.0, 3), (0.0, 8)):
+        world = FakeWorld(lambda call, n: Reply(usd=0.02))
+        world.play(hard(0.05, reserve="none"), *asks(8, every=every))
+        assert len(world.sent) == served
+
+
+def test_exactly_spent_is_spent_where_nothing_is_reserved():
+    """Two calls of $0.50 of a dollar; the third is refused."""
+    world = FakeWorld(lambda call, n: Reply(usd=0.5))
+    ends = world.play(hard(1.0, reserve="none"), *asks(3))
+    assert [outcome.status for _, outcome in ends] == [200, 200, 402]
+
+
+@pytest.mark.parametrize(("back", "shifted"), [(None, [8, 9, 10]), (0.5, [8, 9, 10, 11, 12, 13])])
+def test_work_that_shifted_comes_back_below_another_share(back, shifted):
+    """$10 a rolling 100 s, a call of $1 each 10 s at a and free at c: from $8 on it shifts. The
+    first dollars are 100 s old at 100, 110 … s and count at that age for the last time: less than
+    $8 are left at 110 s, less than $5 at 140 s."""
+    prices = {"a": 1.0, "c": 0.0}
+    world = FakeWorld(lambda call, n: Reply(usd=prices[call.target or "a"], seconds=0.0))
+    policy = Budget(usd=10.0, period="rolling", window=100.0, shift_back=back)
+    world.play(policy, *asks(19))
+    assert [n for n, target in enumerate(targets(world)) if target == "c"] == shifted
+
+
+@pytest.mark.parametrize(
+    ("head_start", "served"),
+    [(0.0, [1, 2, 3, 4, 5, 6, 7, 8, 9]), (0.2, [0, 1, 2, 3, 4, 5, 7, 8, 9])],
+)
+def test_a_paced_budget_is_spent_no_faster_than_its_day_allows(head_start, served):
+    """$10 a day at $1 a call every 2.4 h, reserved at $1.00: after k tenths of the day k
+    dollars may be spent, or, with $2 at once, 2 + .8 k: all fit but the seventh, .8 x 6 + 2 < 7."""
+    world = FakeWorld(lambda call, n: Reply(usd=1.0, seconds=0.0, output_tokens=100))
+    policy = hard(10.0, period="day", ahead="pace", head_start=head_start)
+    ends = world.play(policy, *asks(10, every=DAY / 10, input_tokens=99_700))
+    assert [n for n, (_, outcome) in enumerate(ends) if outcome.ok] == served
+
+
+def test_work_shifts_when_the_pace_would_not_last():
+    """$24 a day: at $2 an hour half of it is spent at noon, and what is expected is $48 from the
+    first hours on: it shifts long before 80 % are spent. At $0.50 an hour it never does."""
+    for hourly, shifts in ((2.0, True), (0.5, False)):
+        world = FakeWorld(lambda call, n, usd=hourly: Reply(usd=usd, seconds=0.0))
+        policy = Budget(usd=24.0, period="day", ahead="forecast", memory=4 * 3600.0)
+        world.play(policy, *asks(12, every=3600.0))
+        assert [event for _, event in world.events] == ["shifted"] * shifts
+        if shifts:
+            assert world.events[0][0] <= 3 * 3600.0

@@ -241,6 +241,25 @@ def test_an_estimate_that_stays_counts_the_input_once():
     assert ours.events == theirs.events
 
 
+@pytest.mark.parametrize("ahead", ["pace", "forecast"])
+@pytest.mark.parametrize("at_limit", ["shift", "reject"])
+def test_a_budget_that_looks_ahead_does_so_alike(ahead, at_limit):
+    """Of a day that begins at the same moment in both: five calls of it are there at once."""
+    usd, start = (BILL / 1e9 * 100, 0.05) if ahead == "pace" else (BILL / 1e9 * 20_000, 0.05)
+    budget = Budget(
+        usd=usd,
+        period="day",
+        ahead=ahead,
+        head_start=start,
+        to="b",
+        at_limit=at_limit,
+        shift_back=0.5,
+        memory=20.0,
+    )
+    told = same(Play({"budget": budget}, SCRIPT, ARRIVALS))
+    assert {event for _, event, _, _ in told.events} & {"shifted", "exhausted"}
+
+
 # -- pings -----------------------------------------------------------------------------------------
 
 
