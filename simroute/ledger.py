@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 OUTCOMES = ("ok", "failed", "rejected", "truncated", "abandoned")
-CACHED = {"no": 0, "exact": 1, "semantic": 2}
+CACHED = {"no": 0, "exact": 1, "semantic": 2, "stale": 3, "static": 4}
+"""Where an answer came from, if not from a model now."""
 CHUNK = 8192
 
 Chunk = dict[str, np.ndarray]
@@ -19,6 +20,11 @@ Sink = Callable[[str, Chunk], None]
 
 CODES = {"i1": "b", "i4": "i", "i8": "q", "f8": "d", "b1": "?"}
 """NumPy's name of a number's type -> that of `struct`."""
+
+
+def from_cache(cached: np.ndarray) -> np.ndarray:
+    """Which answers a cache gave, of a column of `CACHED`."""
+    return np.asarray((cached != CACHED["no"]) & (cached != CACHED["static"]))
 
 
 class RowFormat:

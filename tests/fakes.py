@@ -113,6 +113,9 @@ class FakeWorld:
     def logged(self, call: Call) -> Logged | None:
         return self.log(call)
 
+    def own_answer(self, call: Call, text: str, quality: float) -> str:
+        return text
+
     def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
         return True
 

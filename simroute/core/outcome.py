@@ -21,7 +21,8 @@ class Outcome(NamedTuple):
     retry_after: seconds that the provider asks us to wait, where it says so.
     usd: what this answer was billed; input_tokens, output_tokens: what it used.
     by: the layer that made this outcome itself ("" when a provider did).
-    cached: "no", "exact" or "semantic".
+    cached: "no", "exact" or "semantic"; "stale": of a cache that should have forgotten it;
+    "static": a fixed text of a layer.
     answer: what the world calls the answer (opaque to policies; a cache stores it and hands it
     back).
     rest: for a streamed answer whose first token has arrived, what is still to come; None when the

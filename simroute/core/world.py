@@ -163,6 +163,9 @@ class World(Protocol):
         """The most similar earlier question among `keys` of the caller's cache (not `call`'s own
         wording), None if there is none."""
 
+    def own_answer(self, call: Call, text: str, quality: float) -> Any:
+        """An answer of a layer's own; `quality` is what it is worth in a simulation."""
+
     def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
         """Whether a cache may give this answer again: it is whole, and asking again would give the
         same one (`any_temperature`: another one will do)."""

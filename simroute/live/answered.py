@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
     status: 200 for a usable answer. body: the provider's own bytes; of a failure, what it said to a
     mistake of the caller, else empty. target: the deployment that answered. attempts: sends.
-    cached: "no", "exact" or "semantic". usd: what the whole request was billed. error: one word.
+    cached: as `core.Outcome`. usd: what the whole request was billed. error: one word.
     by: the layer that refused. retry_after: seconds to wait, where a provider or a layer says so.
     """
 

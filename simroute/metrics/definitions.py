@@ -55,6 +55,8 @@ DEFINITIONS: dict[str, str] = {
     "cache_hit_rate": "The share of requests that were answered from a cache.",
     "cache_false_hit_rate": "The share of all requests that a cache answered with the answer to "
     "another question.",
+    "degraded_share": "The share of requests that got something in place of an answer: one that a "
+    "cache should have forgotten, or a fixed text.",
     "prompt_cached_share": "The share of the billed input tokens that providers read from their "
     "caches of prompts.",
     "prompt_cache_saved_usd": "What more would have been billed if deployments with a prompt_cache "

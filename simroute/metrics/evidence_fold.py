@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simroute.ledger import CACHED, Chunk
+from simroute.ledger import Chunk, from_cache
 from simroute.metrics.counting import count_places
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.figures import Fold
@@ -115,7 +115,7 @@ class EvidenceFold:
             ("arrivals", slice(None)),
             ("ok", ok),
             ("in_time", in_time(chunk, self._context)),
-            ("cached", ok & (chunk["cached"] != CACHED["no"])),
+            ("cached", ok & from_cache(chunk["cached"])),
         ):
             count_places(counts[name], place[part])
         np.add.at(counts["cost"], place, chunk["cost_nano"])

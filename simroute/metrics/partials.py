@@ -18,6 +18,7 @@ NUMBERS = {
         "forbidden",
         "hits",
         "false_hits",
+        "degraded",
         "in_time",
         "sent",
         "answers",

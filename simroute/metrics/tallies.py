@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simroute.ledger import CACHED, OUTCOMES, Chunk
+from simroute.ledger import CACHED, OUTCOMES, Chunk, from_cache
 from simroute.metrics.counting import count_places
 from simroute.metrics.histogram import Histogram
 from simroute.metrics.outages import Outages, Window
@@ -130,6 +130,7 @@ class Requests:
         self.context = context
         self.outcomes = np.zeros(len(OUTCOMES), np.int64)
         self.latency, self.ttft, self.failover = Histogram(), Histogram(), Histogram()
+        self.degraded = 0
         self.cost = self.wasted = self.forbidden = self.hits = self.false_hits = self.in_time = (
             self.sent
         ) = self.again = 0
@@ -156,7 +157,8 @@ class Requests:
             self.context.budget.add(self.spent, chunk["arrival_s"], chunk["cost_nano"])
         self.wasted += int(chunk["wasted_nano"].sum())
         self.forbidden += int(np.count_nonzero(chunk["forbidden"]))
-        self.hits += int(np.count_nonzero(ok & (chunk["cached"] != CACHED["no"])))
+        self.hits += int(np.count_nonzero(ok & from_cache(chunk["cached"])))
+        self.degraded += int(np.count_nonzero(ok & (chunk["cached"] >= CACHED["stale"])))
         self.false_hits += int(np.count_nonzero(ok & chunk["false_hit"]))
         self.sent += int(np.count_nonzero(chunk["attempts"] > 0))
         if "presses" in chunk:
@@ -234,6 +236,7 @@ class Requests:
             "quality_mean": ratio(self.quality, self.answers),
             "cache_hit_rate": ratio(self.hits, total),
             "cache_false_hit_rate": ratio(self.false_hits, total),
+            "degraded_share": ratio(self.degraded, total),
             "rejected": float(self.outcomes[REJECTED]),
             "truncated": float(self.outcomes[TRUNCATED]),
             "failover_p95_s": self.failover.quantile(0.95),

@@ -69,8 +69,7 @@ class Fallback:
     ] = (403, 401, 400, 500, 429)
     any_failure: Annotated[bool, Doc("go on after every status, whatever `statuses` says")] = False
     after: Annotated[
-        dict[Failure, tuple[TargetName, ...]],
-        Doc("after a failure of this kind ask these, instead of those that are left"),
+        dict[Failure, tuple[TargetName, ...]], Doc("whom to ask after a failure of this kind")
     ] = field(default_factory=dict)
     tasks: Annotated[
         dict[WorkName, tuple[TargetName, ...]], Doc("another order for a task, or for a feature")

@@ -31,7 +31,13 @@ SAID = {
     "given up": "given up",
 }
 """Cause of a failed send -> what is said of it beside its status."""
-CACHED = {"no": "", "exact": " from the cache", "semantic": " from the semantic cache"}
+CACHED = {
+    "no": "",
+    "exact": " from the cache",
+    "semantic": " from the semantic cache",
+    "stale": " from the cache, too old",
+    "static": " by a fixed text",
+}
 OUTCOMES = {
     "ok": "answered",
     "failed": "failed",

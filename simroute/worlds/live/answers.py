@@ -151,6 +151,22 @@ def read_whole(body: bytes, sent_tokens: int) -> Whole:
     return Whole(body, told, finish)
 
 
+def whole_of(text: str) -> Whole:
+    """An answer that nobody was asked for."""
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    body = {
+        "id": "chatcmpl-none",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "none",
+        "choices": [choice],
+        "usage": usage,
+    }
+    return Whole(json.dumps(body).encode(), Usage(0, 0), "stop")
+
+
 def estimate(sent_tokens: int, characters: int) -> Usage:
     """What was used, as far as it can be guessed."""
     return Usage(sent_tokens, math.ceil(characters / CHARACTERS_A_TOKEN), 0, True)

@@ -8,42 +8,21 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from simroute.core import Call, Judge, Logged, Match, Outcome, Price, Rest, Target, stack
 from simroute.core.stack import background_work
 from simroute.core.target import permits
 from simroute.worlds.live import kernel
+from simroute.worlds.live.answers import Whole, whole_of
 from simroute.worlds.live.rows import Row, arrived_tokens, cut_off
+from simroute.worlds.live.seams import JudgeFunction, Semantics, Transport
 from simroute.worlds.periods import Periods
 
 PING = b'{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}'
-Place = tuple[str, int]
 NO_WINDOWS: Mapping[str, int | None] = {}
 MOST_TURNS = 20
 """Of the loop, for which sends that are cancelled may go on."""
-JudgeFunction = Callable[[Call, Outcome], Awaitable[bool]]
-
-
-class Transport(Protocol):
-    """The way to a provider. Returns an outcome for every call and never raises; for a streamed
-    call it returns at the first token, with the rest in the outcome."""
-
-    async def send(self, call: Call) -> Outcome: ...
-
-
-class Semantics(Protocol):
-    """Finds what is near to a request among what the cache of a place, (layer, replica), holds.
-
-    look: searches, and returns the word for an error that nobody was told of yet, else "".
-    nearest: the best of what it found that is held yet. keep: the cache will hold the answer.
-    """
-
-    async def look(self, place: Place, request: Any, held: Mapping[Any, Any]) -> str: ...
-
-    def nearest(self, place: Place, request: Any, held: Mapping[Any, Any]) -> Match | None: ...
-
-    def keep(self, place: Place, request: Any) -> None: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -100,7 +79,7 @@ class View:
     def __init__(self, world: LiveWorld, layer: str, replica: int) -> None:
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.known
         self.price, self.period, self.takes = world.price, world.period, world.takes
-        self.fits = world.fits
+        self.fits, self.own_answer = world.fits, world.own_answer
         self.embed = partial(world.embed, layer, replica)
         self.nearest = partial(world.nearest, layer, replica)
         self.may_keep = partial(world.may_keep, layer, replica)
@@ -365,6 +344,9 @@ class LiveWorld:
         if kept and self._semantics is not None:
             self._semantics.keep((layer, replica), request)
         return bool(kept)
+
+    def own_answer(self, call: Call, text: str, quality: float) -> Whole:
+        return whole_of(text)
 
     def ping(self, replica: int, target: str) -> Call:
         self._pings += 1

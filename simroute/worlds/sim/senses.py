@@ -12,7 +12,7 @@ from simroute.models.similarity import Similarity
 from simroute.models.weather import Weather
 from simroute.worlds.periods import Periods
 from simroute.worlds.sim.kernel import Kernel
-from simroute.worlds.sim.request import SimRequest
+from simroute.worlds.sim.request import Answer, SimRequest
 from simroute.worlds.sim.upstream import Upstream
 
 
@@ -112,6 +112,10 @@ class Senses:
             return Match(same, cosine)
         other = next((key for key in keys if key != wording and key != same), None)
         return Match(other, cosine) if other is not None else None
+
+    def own_answer(self, call: Call, text: str, quality: float) -> Answer:
+        request: Any = call.request
+        return request.question, quality, True
 
     def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
         return True

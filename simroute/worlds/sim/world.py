@@ -51,7 +51,7 @@ class View:
             senses.period,
         )
         self.embed, self.nearest, self.may_keep = senses.embed, senses.nearest, senses.may_keep
-        self.logged, self.fits = senses.logged, senses.fits
+        self.logged, self.fits, self.own_answer = senses.logged, senses.fits, senses.own_answer
         self.emit = partial(world.emit, layer, replica)
         self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
         self.ping = partial(world.ping, replica)
