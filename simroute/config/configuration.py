@@ -8,18 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from simroute.config import schema, yaml_reader
-from simroute.config.inputs import open_clients, open_trace, run_calendar
+from simroute.config.inputs import open_trace, run_calendar
+from simroute.config.reach import expected_requests
 from simroute.core import formula
 from simroute.models import spec
 from simroute.models.calendar import Calendar
-from simroute.models.pauses import mean_pause
 from simroute.models.playback import Partition
 from simroute.models.price_notes import describe_prices
-from simroute.models.spikes import busy_seconds
 from simroute.traces.playback.columns import PlaybackColumns
-
-ABOUT_AN_ANSWER_S = 3.0
-"""For which a caller in a closed loop waits, where only a guess is wanted."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +105,7 @@ class Configuration:
     @property
     def expected_requests(self) -> float:
         """Requests of a replication, about."""
-        load = self.scenario.workload
-        if self.trace is not None:
-            return load.trace_loop * self.trace.requests
-        if (clients := open_clients(load)) is not None:
-            return clients.expected(load.client_options, self.scenario.horizon)
-        if load.callers.count:  # a guess: the time of answers is the policy's
-            loop_s = mean_pause(load.callers.think) + ABOUT_AN_ANSWER_S
-            return load.callers.count * self.scenario.horizon / loop_s
-        return load.rate * busy_seconds(load, self.scenario.horizon)
+        return expected_requests(self.scenario)
 
     @property
     def calendar(self) -> Calendar:

@@ -90,6 +90,12 @@ def _replayed(
         f"{told}: {len(sound)} incidents of {company} are played, of {len(there)} in that time; "
         f"how deep each was is assumed from its impact"
     )
+    if of_company and not there:
+        first, last = (
+            f"{datetime.fromtimestamp(one.start, UTC):%Y-%m-%d}"
+            for one in (of_company[0], of_company[-1])
+        )
+        notes.append(f"{told}: its incidents of {company} began from {first} to {last}; see since")
     made = {}
     for number, one in enumerate(sound, 1):
         when = datetime.fromtimestamp(one.start, UTC)

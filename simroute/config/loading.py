@@ -22,6 +22,7 @@ from simroute.config.names import KnownNames, check_mentions, layer_mentions, ta
 from simroute.config.overrides import RESERVED, compose, mark_overridden, override_mistakes
 from simroute.config.paths import with_absolute_paths
 from simroute.config.pitfalls import pitfall_notes
+from simroute.config.reach import reach_notes
 from simroute.config.scalars import displayed
 from simroute.config.shared_fate import shared_fate_notes
 from simroute.config.yaml_reader import Document
@@ -275,7 +276,7 @@ def _read_files(
         result.problems += error.lines
         return Unread([*unread.keys, ("horizon",)], files=True)
     result.notes += advice.caller_notes(scenario.workload)
-    result.notes += idle_key_notes(scenario)
+    result.notes += [*idle_key_notes(scenario), *reach_notes(scenario)]
     result.scenario = pin_prices(scenario, result.notes)
     return unread
 

@@ -32,6 +32,11 @@ class ClientWindows:
     weibull: np.ndarray
     size: float
 
+    @property
+    def end(self) -> float:
+        """From when on there are no rates, s from the first window."""
+        return float((self.start + self.size).max())
+
     def expected(self, options: spec.ClientOptions, horizon: float) -> float:
         """Requests within a horizon."""
         begin = np.maximum(self.start, options.start)

@@ -292,7 +292,7 @@ def _kind(name: str, outage: spec.Outage, streams: Streams, number: int) -> str:
 
 
 def _named(name: str, full: bool, also: bool) -> str:
-    return f"{name}{' in full' if full else ''}{' with others' if also else ''}"
+    return f"{name}{' in full' if full else ''}{' reaching others' if also else ''}"
 
 
 def _bad(name: str, scenario: spec.Scenario, streams: Streams) -> list[tuple[float, float]]:

@@ -59,14 +59,6 @@ class SpikedArrivals:
         return self._law.when(_map(np.asarray(count, float), self._counts, self._plain))
 
 
-def busy_seconds(load: spec.Workload, horizon: float) -> float:
-    """The seconds at the mean rate that bring as many requests as the horizon with its spikes."""
-    if not load.spikes:
-        return horizon
-    law = mean_arrivals(spec.Workload(spikes=load.spikes), 1.0, horizon)
-    return float(law.count(np.array(horizon)))
-
-
 def check_spike(spike: spec.Spike, horizon: float) -> None:
     """Raises ValueError when it ends before it begins, or begins after all is over."""
     start, end = resolve_time(spike.start, horizon), resolve_time(spike.end, horizon)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simroute.models import spec
 from simroute.models.rate_profile import ArrivalProfile
-from simroute.models.spikes import SpikedArrivals, busy_seconds
+from simroute.models.spikes import SpikedArrivals, mean_arrivals
 from simroute.models.weather import Weather
 
 Make = Callable[..., Weather]
@@ -69,4 +69,5 @@ def test_overlapping_spikes_multiply() -> None:
     """Two doublings share 50 of their 100 s: 150 s bring as many as 50 x 2 + 50 x 4 + 50 x 2 s; the
     rest of 1,000 s come as ever."""
     spikes = {"a": spec.Spike(100.0, 200.0, 2.0), "b": spec.Spike(150.0, 250.0, 2.0)}
-    assert busy_seconds(spec.Workload(spikes=spikes), 1000.0) == pytest.approx(850 + 400)
+    law = mean_arrivals(spec.Workload(spikes=spikes), 1.0, 1000.0)
+    assert law.count(np.array(1000.0)) == pytest.approx(850 + 400)

@@ -12,6 +12,7 @@ from simroute.models import spec
 from simroute.models.closed_loop import traffic_words
 from simroute.models.expected_traffic import ExpectedTraffic
 from simroute.models.limit_notes import SHORT, describe_limits
+from simroute.models.pauses import describe_pause
 from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
 from simroute.models.traffic_mix import (
@@ -70,8 +71,6 @@ def _deployments(configuration: Configuration) -> pages.Page:
 
 def _facts(configuration: Configuration) -> list[tuple[str, str]]:
     scenario = configuration.scenario
-    gateway = scenario.gateway
-    state = "shared" if gateway.shared else "of their own"
     facts = {
         "traffic": _traffic(configuration),
         "to run": _effort(configuration),
@@ -80,9 +79,24 @@ def _facts(configuration: Configuration) -> list[tuple[str, str]]:
         "promise": describe_promise(scenario),
         "outages": "" if scenario.outages else "none",
         "budget": _budget(scenario.budget),
-        "gateway": f"{gateway.replicas} replicas, state {state}" if gateway.replicas > 1 else "",
+        "gateway": _gateway(scenario.gateway),
     }
     return [fact for fact in facts.items() if fact[1]]
+
+
+def _gateway(gateway: spec.Gateway) -> str:
+    """Replicas, when they forget, and how many requests they serve at a time; empty for one that
+    does nothing of this."""
+    state = "shared" if gateway.shared else "of their own"
+    parts = [f"{gateway.replicas} replicas, state {state}"] * (gateway.replicas > 1)
+    if gateway.restart_every is not None:
+        parts.append(f"restarts every {duration(gateway.restart_every)}")
+    if gateway.flush_every is not None:
+        parts.append(f"caches flushed every {duration(gateway.flush_every)}")
+    if gateway.concurrency is not None:
+        each = " in each" if gateway.replicas > 1 else ""
+        parts.append(f"{gateway.concurrency:,} requests at a time{each}, {gateway.queue:,} wait")
+    return ", ".join(parts)
 
 
 def _budget(budget: spec.Budget | None) -> str:
@@ -101,7 +115,7 @@ def _effort(configuration: Configuration) -> str:
 
     policy = next(iter(configuration.policies), None)
     pace = None if policy is None else measure_pace(configuration, policy)
-    requests = _expected_requests(configuration)
+    requests = configuration.expected_requests
     if pace is None:
         return f"about {requests:,.0f} requests a replication"
     return (
@@ -117,16 +131,6 @@ def _about(seconds: float) -> str:
         return "less than a second"
     size = 10.0 ** math.floor(math.log10(seconds))
     return f"about {duration(round(seconds / size) * size)}"
-
-
-def _expected_requests(configuration: Configuration) -> float:
-    scenario = configuration.scenario
-    if configuration.trace is not None:
-        return configuration.expected_requests
-    load, horizon = scenario.workload, scenario.horizon
-    if load.callers.count or load.clients is not None:
-        return configuration.expected_requests
-    return ExpectedTraffic(load, load.rate, horizon).requests(0, horizon)
 
 
 def _peak(load: spec.Workload, horizon: float) -> str:
@@ -153,8 +157,14 @@ def _traffic(configuration: Configuration) -> str:
         if load.callers.count or load.clients is not None
         else f"{load.rate:g}/s{_peak(load, horizon)}"
     )
-    repeats = f", {_percent(load.repeats.share)} asked before" if load.repeats.share else ""
-    return f"{requests} in {duration(horizon)}, {_percent(streamed_share(load))} streamed{repeats}"
+    more = f", {_percent(load.repeats.share)} asked before" if load.repeats.share else ""
+    if load.sessions.turns > 1 and not load.callers.count:
+        more += f", conversations of {load.sessions.turns:g} turns"
+    if load.patience is not None:
+        more += f", patience {describe_pause(load.patience)}"
+    if load.again.share:
+        more += f", {_percent(load.again.share)} of the unanswered asked again"
+    return f"{requests} in {duration(horizon)}, {_percent(streamed_share(load))} streamed{more}"
 
 
 def _tasks(load: spec.Workload) -> str:

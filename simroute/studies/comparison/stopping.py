@@ -46,8 +46,8 @@ def parse_stopping_rule(criterion: str, first: int = FIRST, most: int = MOST) ->
     """Read a criterion of the command line or of `config.yaml`. Raises InputError."""
     if first < 2 or most < first:
         raise InputError(
-            f"--until: from {first} to {most} replications; at least 2 are needed first, and no "
-            f"more than --max-replications"
+            f"--until: begins with {first} replications and ends with {most} at the latest; give "
+            f"--replications of at least 2, and --max-replications not below it"
         )
     if criterion.strip() == DECIDED:
         return StoppingRule(DECIDED, first, most)

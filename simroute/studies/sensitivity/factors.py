@@ -30,8 +30,22 @@ def scenario_factors(scenario: spec.Scenario) -> list[FactorLevels]:
 
 
 def _traffic(scenario: spec.Scenario) -> Iterator[FactorLevels]:
-    rate = "rate" if scenario.workload.trace is None else "rate_scale"
-    yield from _levels(scenario, ("workload", rate))
+    """How many ask, by whatever says so, how long they wait, and how many press again."""
+    load = scenario.workload
+    if load.trace is not None:
+        yield from _levels(scenario, ("workload", "rate_scale"))
+    elif load.clients is not None:
+        yield from _levels(scenario, ("workload", "client_options", "factor"))
+    elif count := load.callers.count:
+        low, high, path = max(1, count // 2), 2 * count, ("workload", "callers", "count")
+        sides = _with_value(scenario, path, low), _with_value(scenario, path, high)
+        yield FactorLevels("scenario.workload.callers.count", count, low, high, sides)
+    else:
+        yield from _levels(scenario, ("workload", "rate"))
+    if load.patience is not None:
+        key = "mean" if load.patience.median is None else "median"
+        yield from _levels(scenario, ("workload", "patience", key))
+    yield from _levels(scenario, ("workload", "again", "share"), most=1.0)
 
 
 def _outages(scenario: spec.Scenario) -> Iterator[FactorLevels]:

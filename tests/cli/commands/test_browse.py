@@ -333,6 +333,26 @@ def test_a_scenario_tells_its_peak_beside_its_mean_and_how_much_there_is_to_run(
     assert "on this machine" in effort
 
 
+def test_callers_who_leave_and_gateways_that_forget_are_described(tmp_path):
+    """In words, beside the rate and the replicas."""
+    Path("own.yaml").write_text(
+        "horizon: 1h\n"
+        "workload: {rate: 2, sessions: {turns: 4}, patience: {mean: 30s}, again: {share: 0.4}}\n"
+        "gateway: {replicas: 2, restart_every: 10m, flush_every: 20m, concurrency: 60, queue: 5}\n"
+        "deployments: {a: {provider: p, model: m, price: {input: 1, output: 1}}}\n"
+    )
+    lines = ran("describe", "own.yaml").stdout.splitlines()
+    traffic, gateway = (
+        next(line for line in lines if line.startswith(word)) for word in ("traffic", "gateway")
+    )
+    for words in ("conversations of 4 turns", "patience 30 s", "40% of the unanswered asked again"):
+        assert words in traffic
+    assert gateway.split(maxsplit=1)[1] == (
+        "2 replicas, state of their own, restarts every 10 min, caches flushed every 20 min, "
+        "60 requests at a time in each, 5 wait"
+    )
+
+
 def test_a_file_is_described_with_or_without_its_kind(tmp_path):
     """As `compare` and `check` take it."""
     file = tmp_path / "mine.yaml"

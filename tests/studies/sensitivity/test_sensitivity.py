@@ -324,6 +324,19 @@ def test_the_assumptions_of_a_scenario_are_halved_and_doubled_within_their_range
     ].quality == pytest.approx({"chat": 0.74, "extract": 0.88})
 
 
+def test_how_many_ask_is_an_assumption_by_whatever_says_so():
+    """Callers in a closed loop are whole; a rate beside them would change nothing. Who presses
+    again is a share, patience whichever of its keys is given."""
+    words = "{callers: {count: 3}, patience: {mean: 20s}, again: {share: 0.6}}"
+    made = load("compare", "demo", ["direct"], [f"scenario.workload={words}"]).scenario
+    found = {one.key.removeprefix("scenario.workload."): one for one in scenario_factors(made)}
+    assert "rate" not in found
+    assert found["callers.count"][1:4] == (3, 1, 6)
+    assert [side.workload.callers.count for side in found["callers.count"].scenarios] == [1, 6]
+    assert found["patience.mean"][1:4] == (20.0, 10.0, 40.0)
+    assert found["again.share"][1:4] == (0.6, 0.3, 1.0)
+
+
 def test_a_tornado_puts_first_what_moves_the_difference_most():
     """Cascade against failover is a matter of the strong model's price; doubling it doubles the
     difference, so the verdict stands."""
