@@ -38,6 +38,10 @@ async def run_mock(
             await listener.close()
             raise InputError(f"--write: {write} cannot be written ({error.strerror})") from None
         log(f"{write}: {len(entries)} deployments")
+        for name, keys in unwritten_keys(configuration, providers).items():
+            log(
+                f"note: {name}: {', '.join(keys)}: no key of deployments.yaml; they hold here alone"
+            )
     for name in configuration.scenario.deployments:
         log(f"{name}: {address}/{name}/v1")
     try:
@@ -56,6 +60,7 @@ def deployment_entries(
         price = model.price_at(providers.now)[0]
         listed = {"input": price.input, "output": price.output}
         listed |= {} if price.cached is None else {"cached": price.cached}
+        listed |= {} if price.written is None else {"written": price.written}
         limits = {"rpm": model.target.rpm, "tpm": model.target.tpm}
         granted = {key: value for key, value in limits.items() if value is not None}
         entries[name] = {
@@ -66,3 +71,23 @@ def deployment_entries(
             "price": listed,
         } | ({"limits": granted} if granted else {})
     return entries
+
+
+UNWRITTEN = ("itpm", "otpm", "rpd", "tpd", "quota")
+"""Limits that a gateway is not told: it meets them."""
+
+
+def unwritten_keys(configuration: Configuration, providers: Providers) -> dict[str, list[str]]:
+    """Deployment -> keys of what it does that deployments.yaml cannot say, where there are any."""
+    accounts, found = configuration.scenario.accounts, {}
+    for model in providers.world.models:
+        own, shared = model.spec.limits, accounts.get(model.spec.account or "")
+        keys = [
+            f"limits.{key}"
+            for key in UNWRITTEN
+            if getattr(own, key) is not None or getattr(shared, key, None) is not None
+        ]
+        keys += ["prices of longer prompts"] if model.price_at(providers.now)[0].tiers else []
+        if keys:
+            found[model.target.name] = keys
+    return found

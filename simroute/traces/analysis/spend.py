@@ -164,7 +164,7 @@ def explain_difference(spend: CatalogueSpend, logged: float | None) -> Iterator[
         logged - spend.unpriced - spend.failed - spend.gateway - (spend.usd - spend.unlogged)
     )
     compared = max(spend.usd - spend.unlogged, 1e-12)
-    if abs(unexplained) <= TOLERANCE * compared:
+    if abs(unexplained) <= TOLERANCE * max(compared, 1e-3 * logged):
         yield "that is what the rest of the log says, too"
         return
     points, side = 100 * abs(unexplained) / compared, "above" if unexplained > 0 else "below"

@@ -10,6 +10,7 @@ import time
 import urllib.request
 
 import pytest
+import yaml
 
 from commands import ran
 
@@ -85,6 +86,29 @@ def started(*words):
         assert line, lines
         lines.append(line)
     return process, re.search(r"http://[^/\s]+", lines[-1])[0]
+
+
+def test_what_a_deployments_file_cannot_say_of_a_fake_provider_is_told(tmp_path):
+    """Limits by other axes, an account's too; what it can say is in the file."""
+    scenario, file = tmp_path / "s.yaml", tmp_path / "deployments.yaml"
+    scenario.write_text(
+        "accounts: {x: {itpm: 1000}}\n"
+        "deployments:\n"
+        "  a: {provider: p, model: m, price: {input: 1, output: 2, cached: 0.1, written: 1.5}, "
+        "account: x, limits: {rpm: 60, otpm: 500}}\n"
+    )
+    words = [f"scenario={scenario}", "--listen", "127.0.0.1:0", "--write", str(file)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simroute", "mock", *words], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert wait_for(process, "note: a: limits.itpm, limits.otpm: no key of deployments.yaml")
+    finally:
+        process.kill()
+        process.wait()
+    (entry,) = yaml.safe_load(file.read_text()).values()
+    assert entry["price"] == {"input": 1, "output": 2, "cached": 0.1, "written": 1.5}
+    assert entry["limits"] == {"rpm": 60}
 
 
 def test_mock_and_serve_live_together_through_an_outage_and_a_reload(tmp_path):

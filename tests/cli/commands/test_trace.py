@@ -140,6 +140,18 @@ def test_a_log_without_cached_tokens_is_priced_in_full(tmp_path: Path) -> None:
     ]
 
 
+def test_a_log_of_models_without_a_price_leaves_nothing_unexplained(tmp_path: Path) -> None:
+    """Sums of 0.1 and 0.2 differ from 0.3 in the last bit; that is no difference of prices."""
+    path = tmp_path / "own.csv"
+    rows = [
+        f"170000000000000000{k},a,1000000,,100000,own,{model},false,200,1.0,,{cost},ann,s1,1,"
+        for k, (model, cost) in enumerate((("x-1", 0.1), ("x-2", 0.2), ("x-3", 0.7)))
+    ]
+    path.write_text("\n".join([COLUMNS, *rows, ""]), encoding="utf-8")
+    told = [text for name, text in profile_lines(read([path])) if name == ""]
+    assert told[-1] == "that is what the rest of the log says, too"
+
+
 def test_the_difference_between_log_and_catalogue_is_explained(trace: Path) -> None:
     """gpt-4o by its published prices, $2.50, $1.25 cached and $10: a cost $0.003, b $0.007; the log
     has $0.001 more, and others with causes."""
