@@ -70,12 +70,13 @@ def breakers(run: RunDocuments) -> Picture | str:
         for style in (("half-open", HALF_OPEN, "/"), ("open", OPEN, ""))
     ]
     layout = add_weather(
-        run, {"height": 130 + 40 * len(lanes), "annotations": [], "shapes": []}, []
+        run, {"height": 150 + 40 * len(lanes), "annotations": [], "shapes": []}, []
     )
     # names are cut, so two lanes may read the same: they are told apart by their index
     names = [f"{label(policy, 18)}<br>{label(breaker, 24)}" for policy, breaker, _ in lanes]
     layout |= {
         "barmode": "overlay",
+        "margin": {"t": 84},  # names of outages stand below the legend
         "yaxis": {
             "autorange": "reversed",
             "automargin": True,

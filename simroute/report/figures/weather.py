@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from simroute.report.colors import GREY, SHADES
 from simroute.report.picture import Json, RunDocuments, axis, clock, label, note
 
-NAMED = 6
-"""Outages and other events whose names are written above the panels."""
+NAMED, ROWS = 6, 2
+"""Outages and other events whose names are written above the panels, where there is room, and the
+rows in which they stand."""
+LETTER = 0.011
+"""Width of a letter as a share of that of a panel: 6 of 560 pixels."""
 THROTTLED = 0.05
 """Share of 429s from which a slice of time counts as throttled."""
 DASHES = {"price": "dash", "quality": "dash", "restart": "dot", "flush": "dot"}
@@ -25,16 +30,22 @@ def add_weather(run: RunDocuments, layout: Json, policies: list[str], whole: boo
         "title": {"text": f"time ({unit_name})"},
         "range": [0, horizon / unit],
     }
-    for index, spell in enumerate(run.evidence["weather"]):
+    weather = run.evidence["weather"]
+    for spell in weather:
         drawn = {**spell, "parts": None} if whole else spell
         layout["shapes"] += _weather_shapes(drawn, horizon, unit)
-        start, end = spell["start_s"] / unit, min(spell["end_s"], horizon) / unit
-        if index < NAMED:
-            place = {"yref": "paper", "yanchor": "bottom", "yshift": 18 + 14 * (index % 2)}
-            middle = start if "at_s" in spell else (start + end) / 2
-            layout["annotations"].append(
-                note(label(spell["name"], 22), middle, 1.0, **place, font={"size": 11})
-            )
+    layout["annotations"] += [
+        note(
+            text,
+            middle / unit,
+            1.0,
+            yref="paper",
+            yanchor="bottom",
+            yshift=18 + 14 * row,
+            font={"size": 11},
+        )
+        for text, middle, row in _names(weather, horizon)
+    ]
     layout["shapes"] += [
         {
             "type": "rect",
@@ -51,6 +62,24 @@ def add_weather(run: RunDocuments, layout: Json, policies: list[str], whole: boo
         for start, end, _ in throttled_spells(run, policy)
     ]
     return layout
+
+
+def _names(weather: list[Json], horizon: float) -> Iterator[tuple[str, float, int]]:
+    """(name, middle (s), row from below) of what has room for its name above the panels: outages
+    and crowds first, each in the first of two rows in which it lies over no other."""
+    taken: list[tuple[float, float, int]] = []
+    ranked = sorted(weather, key=lambda spell: spell["kind"] in DASHES)
+    for spell in ranked[:NAMED]:
+        start, end = spell["start_s"], min(spell["end_s"], horizon)
+        middle = start if "at_s" in spell else (start + end) / 2
+        text = label(spell["name"], 22)
+        half = horizon * LETTER * (len(text) + 1) / 2
+        for row in range(ROWS):
+            others = (other for *other, its in taken if its == row)
+            if all(abs(middle - at) > half + reach for at, reach in others):
+                taken.append((middle, half, row))
+                yield text, middle, row
+                break
 
 
 def _weather_shapes(spell: Json, horizon: float, unit: float) -> list[Json]:

@@ -88,7 +88,7 @@ def _outage_events(outages: dict[str, spec.Outage], weather: Any) -> Iterator[di
 
 def _outage_words(outage: spec.Outage, mean: spec.Outage | None) -> Iterator[str]:
     """How bad an outage is; `mean`: what such ones are on average, where they differ."""
-    share = percent_of(outage.error_share)
+    share = percent_of(outage.error_share) if mean is None else f"{100 * outage.error_share:.3g} %"
     if outage.error_share or not (outage.slow_down > 1 or outage.hang_share or outage.stall_share):
         text = FAILURES.get(str(outage.status), f"{{share}} of calls fail with {outage.status}")
         usual = ""

@@ -160,6 +160,21 @@ def test_a_picture_marks_every_restart_and_every_part():
     assert [each.get("opacity", 1) for each in shapes[2:]] == [1, 0.5]
 
 
+def test_names_above_a_picture_stand_over_no_other():
+    """Of four at one moment two have a row each, outages before lines; one elsewhere has room."""
+    kinds = ("restart", "outage", "price", "outage")
+    here = [
+        {"kind": kind, "name": f"{kind} {place}", "start_s": 40_000.0, "end_s": 40_000.0}
+        for place, kind in enumerate(kinds)
+    ]
+    far = {"kind": "flush", "name": "far", "start_s": 80_000.0, "end_s": 80_000.0}
+    run = RunDocuments({"horizon_s": 86_400.0, "policies": {}}, {"weather": [*here, far]})
+    notes = add_weather(run, {"shapes": [], "annotations": []}, [])["annotations"]
+    placed = {note["text"]: note["yshift"] for note in notes}
+    assert set(placed) == {"outage 1", "outage 3", "far"}
+    assert placed["outage 1"] != placed["outage 3"]
+
+
 @pytest.mark.parametrize(
     ("count", "words"), [(0, ""), (1, ", given this outage"), (2, ", given these outages")]
 )
