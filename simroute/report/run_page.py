@@ -236,7 +236,7 @@ def _assumptions(run: RunDocuments) -> str:
     evidence = run.evidence
     workload = [[clean(cell, 300) for cell in row] for row in evidence["workload"]]
     heads = list(evidence["deployments"][0])
-    rows = [[clean(str(row[head]), 80) for head in heads] for row in evidence["deployments"]]
+    rows = [[clean(str(row[head]), 200) for head in heads] for row in evidence["deployments"]]
     return "".join(
         [
             "<p>What the answer rests on. Change any of it and run again.</p>",

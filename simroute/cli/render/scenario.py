@@ -22,6 +22,7 @@ from simroute.models.traffic_mix import (
     task_weight,
 )
 from simroute.studies.comparison.promise import describe_promise
+from simroute.studies.comparison.scenario_facts import gateway_habits
 from simroute.text import duration
 
 
@@ -85,18 +86,10 @@ def _facts(configuration: Configuration) -> list[tuple[str, str]]:
 
 
 def _gateway(gateway: spec.Gateway) -> str:
-    """Replicas, when they forget, and how many requests they serve at a time; empty for one that
-    does nothing of this."""
+    """Empty for a single one that neither forgets nor fills up."""
     state = "shared" if gateway.shared else "of their own"
     parts = [f"{gateway.replicas} replicas, state {state}"] * (gateway.replicas > 1)
-    if gateway.restart_every is not None:
-        parts.append(f"restarts every {duration(gateway.restart_every)}")
-    if gateway.flush_every is not None:
-        parts.append(f"caches flushed every {duration(gateway.flush_every)}")
-    if gateway.concurrency is not None:
-        each = " in each" if gateway.replicas > 1 else ""
-        parts.append(f"{gateway.concurrency:,} requests at a time{each}, {gateway.queue:,} wait")
-    return ", ".join(parts)
+    return ", ".join([*parts, *gateway_habits(gateway)])
 
 
 def _budget(budget: spec.Budget | None) -> str:

@@ -14,6 +14,7 @@ from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
 from simroute.models.traffic_mix import streamed_share
 from simroute.studies.comparison.promise import describe_promise
+from simroute.text import duration
 
 if TYPE_CHECKING:
     from simroute.studies.comparison.comparison import Comparison
@@ -53,6 +54,9 @@ def _caller_rows(load: spec.Workload) -> list[list[str]]:
         f"patience: {name}": task.patience for name, task in load.tasks.items()
     }
     rows = [[name, describe_pause(pause)] for name, pause in waits.items() if pause is not None]
+    if load.sessions.turns > 1:
+        turns, think = load.sessions.turns, describe_pause(load.sessions.think)
+        rows.insert(0, ["conversations", f"{turns:g} turns on average, {think} between them"])
     if load.again.share:
         times = f"{load.again.share * 100:.4g} % of the unanswered, {load.again.most} times at most"
         rows.append(["asked again", f"{times}, after {describe_pause(load.again.delay)}"])
@@ -81,13 +85,31 @@ def workload_rows(study: Comparison) -> list[list[str]]:
         *_weight_rows(load),
         *_repeat_rows(load.repeats),
         ["promise", describe_promise(scenario)],
-        [
-            "gateway",
-            f"{gateway.replicas} replica(s), {gateway.overhead * 1000:g} ms overhead a send",
-        ],
+        ["gateway", _gateway_words(gateway)],
         ["given-up calls", abandoned],
         *_caller_rows(load),
     ]
+
+
+def _gateway_words(gateway: spec.Gateway) -> str:
+    replicas = f"{gateway.replicas} replica{'s' if gateway.replicas > 1 else ''}"
+    shared = ", which share their state" if gateway.replicas > 1 and gateway.shared else ""
+    overhead = f"{gateway.overhead * 1000:g} ms overhead a send"
+    return ", ".join([replicas + shared, overhead, *gateway_habits(gateway)])
+
+
+def gateway_habits(gateway: spec.Gateway) -> list[str]:
+    """When its replicas forget, and how many requests they serve at a time, where anything says
+    so."""
+    habits = []
+    if gateway.restart_every is not None:
+        habits.append(f"restarts every {duration(gateway.restart_every)}")
+    if gateway.flush_every is not None:
+        habits.append(f"caches flushed every {duration(gateway.flush_every)}")
+    if gateway.concurrency is not None:
+        each = " in each" if gateway.replicas > 1 else ""
+        habits.append(f"{gateway.concurrency:,} requests at a time{each}, {gateway.queue:,} wait")
+    return habits
 
 
 def _task_row(name: str, task: spec.Task, load: spec.Workload) -> list[str]:
@@ -98,8 +120,9 @@ def _task_row(name: str, task: spec.Task, load: spec.Workload) -> list[str]:
             f"{length.median:,.0f} tokens {way} (median; sd of log {length.sigma:g})"
             for length, way in ((task.input_tokens, "in"), (task.output_tokens, "out"))
         )
-    streamed = "" if task.streamed is None else f"; {task.streamed * 100:g} % streamed"
-    return [f"task {name}", f"{_share_words(task.share)}; {sizes}{streamed}"]
+    more = f"; {task.system_prompt:,} of a system prompt before" if task.system_prompt else ""
+    more += "" if task.streamed is None else f"; {task.streamed * 100:g} % streamed"
+    return [f"task {name}", f"{_share_words(task.share)}; {sizes}{more}"]
 
 
 def _share_words(share: float | dict[str, float]) -> str:
@@ -145,6 +168,17 @@ def _deployment_row(
     latency = deployment.latency
     limits = describe_limits(deployment, scenario, LONG)
     errors = [f"{share * 100:g} % {status}" for status, share in deployment.errors.items()]
+    if deployment.clustered.share:
+        spells = deployment.clustered
+        errors.append(
+            f"{spells.error_share * 100:g} % {spells.status} in spells of "
+            f"{duration(spells.spell)}, {spells.share * 100:g} % of the time"
+        )
+    errors += [
+        f"{share * 100:g} % of streams {word}"
+        for share, word in ((deployment.truncated, "cut"), (deployment.stalled, "stalled"))
+        if share
+    ]
     grades = [
         f"{task} {share * 100:g} %".strip()
         for task, share in known_accuracies(deployment.quality, scenario.workload.tasks).items()

@@ -11,6 +11,7 @@ from simroute.experiment.run import build_weather
 from simroute.models import spec
 from simroute.report.figures.weather import add_weather
 from simroute.report.picture import RunDocuments
+from simroute.studies.comparison.scenario_facts import deployment_rows, workload_rows
 from simroute.studies.comparison.verdict import _condition
 from simroute.studies.comparison.weather_facts import weather_events
 
@@ -158,6 +159,30 @@ def test_a_picture_marks_every_restart_and_every_part():
         ("rect", 2, 24),
     ]
     assert [each.get("opacity", 1) for each in shapes[2:]] == [1, 0.5]
+
+
+def test_the_page_s_assumptions_name_conversations_gateways_and_what_fails():
+    """All that the scenario says beside the defaults, in words."""
+    words = [
+        "scenario.workload.sessions={turns: 4, think: {mean: 10s}}",
+        "scenario.gateway={replicas: 2, restart_every: 10m, concurrency: 60, queue: 5}",
+        "scenario.deployments.claude-haiku={stalled: 0.01, clustered: {share: 0.1}}",
+    ]
+    configuration = load("compare", "demo", ["direct"], words)
+    rows = dict(workload_rows(SimpleNamespace(configuration=configuration)))
+    assert rows["conversations"] == "4 turns on average, 10 s on average (exponential) between them"
+    assert rows["gateway"] == (
+        "2 replicas, 1 ms overhead a send, restarts every 10 min, 60 requests at a time in each, "
+        "5 wait"
+    )
+    (haiku,) = [
+        row
+        for row in deployment_rows(build_weather(configuration, 0))
+        if row["deployment"] == "claude-haiku"
+    ]
+    assert haiku["errors in fair weather"].endswith(
+        "100 % 500 in spells of 10 s, 10 % of the time, 1 % of streams stalled"
+    )
 
 
 def test_names_above_a_picture_stand_over_no_other():
