@@ -4,14 +4,28 @@ scripted."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from simpy import Environment
 
-from simroute.core import Call, Judge, Logged, Match, Outcome, Policy, Price, Rest, Send, Target
+from simroute.core import (
+    Call,
+    Classifier,
+    Evaluation,
+    Judge,
+    Logged,
+    Match,
+    Outcome,
+    Policy,
+    Predictor,
+    Price,
+    Rest,
+    Send,
+    Target,
+)
 from simroute.worlds.periods import Periods
 from simroute.worlds.sim.kernel import Kernel, Task
 
@@ -58,12 +72,19 @@ PRICES = {"a": Price(10.0, 30.0), "b": Price(5.0, 15.0), "c": Price(1.0, 2.0)}
 
 @dataclass
 class FakeWorld:
-    """`reply(call, n)` scripts the n-th send (from 0); `judged` the judge's verdicts; `near` the
-    nearest question."""
+    """`reply(call, n)` scripts the n-th send (from 0); `judged` the judge's verdicts; `concluded`
+    what answers come to, by target; `taken_for` what the classifier makes of tasks; `predicted` how
+    good answers will be, by target; `shares` one evaluation after the other by task and target;
+    `coins` what is drawn; `near` the nearest question."""
 
     reply: Callable[[Call, int], Reply] = lambda call, n: Reply()
     known: tuple[Target, ...] = (A, B, C)
     judged: list[bool] = field(default_factory=list)
+    concluded: Mapping[str, list[Hashable]] = field(default_factory=dict)
+    taken_for: Mapping[str, str] = field(default_factory=dict)
+    predicted: Mapping[str, float] = field(default_factory=dict)
+    shares: Mapping[tuple[str, str], list[float]] = field(default_factory=dict)
+    coins: list[float] = field(default_factory=list)
     log: Callable[[Call], Logged | None] = lambda call: None
     near: Callable[[Call, Mapping[Any, Any]], Match | None] = lambda call, keys: None
     prices: Mapping[str, Price] = field(default_factory=lambda: PRICES)
@@ -77,7 +98,7 @@ class FakeWorld:
             kernel.within,
             kernel.gate,
         )
-        self.takes = kernel.sleep
+        self.takes, self.first = kernel.sleep, kernel.first
         self.sent: list[tuple[float, str | None]] = []
         self.events: list[tuple[float, str]] = []
         self.details: list[dict[str, Any]] = []
@@ -125,10 +146,37 @@ class FakeWorld:
         self.events.append((self.now(), event))
         self.details.append({"target": target} | detail)
 
-    async def judge(self, call: Call, outcome: Outcome, judge: Judge) -> bool:
+    async def judge(self, call: Call, outcome: Outcome, judge: Judge, stream: str = "") -> bool:
         self.seen.append(outcome)
         await self.sleep(judge.latency)
         return self.judged.pop(0)
+
+    async def conclusion(self, call: Call, outcome: Outcome, common: float) -> Hashable:
+        return self.concluded[outcome.target or ""].pop(0)
+
+    async def classify(self, call: Call, classifier: Classifier) -> str:
+        await self.sleep(classifier.latency)
+        return self.taken_for.get(call.request.task, call.request.task)
+
+    async def predict(
+        self, call: Call, targets: Sequence[str], predictor: Predictor
+    ) -> Mapping[str, float]:
+        await self.sleep(predictor.latency)
+        return {name: self.predicted[name] for name in targets if name in self.predicted}
+
+    async def evaluated(
+        self, call: Call, task: str, targets: Sequence[str], evaluation: Evaluation
+    ) -> Mapping[str, tuple[float, int]]:
+        epoch = int(self.now() // evaluation.every)
+        found = {name: self.shares.get((task, name)) for name in targets}
+        return {
+            name: (shares[min(epoch, len(shares) - 1)], evaluation.examples)
+            for name, shares in found.items()
+            if shares
+        }
+
+    def uniform(self, stream: str, call: Call) -> float:
+        return self.coins.pop(0) if self.coins else 0.5
 
     async def send(self, call: Call) -> Outcome:
         reply = self.reply(call, len(self.sent))

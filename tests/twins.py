@@ -69,7 +69,7 @@ class Told:
 class Play:
     """What is asked, and when. leaves: number of a request -> seconds after which its caller goes
     away. forbids: providers that must not see any request. abandoned: the rule of what a call that
-    is given up is billed."""
+    is given up is billed. experts: who is asked live, by the words of a gateway."""
 
     layers: dict[str, Any]
     script: dict[str, list[Step]]
@@ -79,6 +79,7 @@ class Play:
     leaves: dict[int, float] = field(default_factory=dict)
     abandoned: str = "stops"
     forbids: frozenset[str] = frozenset()
+    experts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -249,7 +250,7 @@ def live(play: Play) -> Told:
             {**copy.deepcopy(play.layers), **PATIENCE},
             {name: entry(name) for name in play.script},
             transport=Scripted(play.script),
-            judge=accepts,
+            **{"judge": accepts, **play.experts},
             rows=lambda row: told.sends.append(send_of(row)),
             requests=lambda row: told.requests.__setitem__(row.request.id, ended_of(row)),
             events=lambda at, _, event, who, layer, target, detail: told.events.append(

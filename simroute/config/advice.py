@@ -10,6 +10,7 @@ from typing import Any
 
 from simroute.config.fields import declared_fields
 from simroute.config.inputs import open_trace
+from simroute.config.quality_notes import quality_conflicts
 from simroute.models import spec
 from simroute.models.calendar import Calendar
 from simroute.models.closed_loop import depends_on_answers
@@ -66,10 +67,7 @@ def forbidden_nestings(layers: dict[str, Any]) -> list[tuple[str, str]]:
     return problems
 
 
-MANY = (
-    "a cascade of more than two steps comes in a later version; keep one of them, or give "
-    "each `tasks` that the other has not"
-)
+MANY = "write one with `steps: [CHEAPEST, …, BEST]`, or give each `tasks` that the other has not"
 
 
 def nesting_notes(layers: dict[str, Any]) -> list[str]:
@@ -100,6 +98,7 @@ def setting_notes(
     notes = list(millisecond_notes(layers, written))
     kinds = [layer.kind for layer in layers.values()]
     for place, (key, layer) in enumerate(layers.items()):
+        notes += [f"{key}.{text}" for text in quality_conflicts(layer)]
         if layer.kind == "breaker":
             notes += [f"{key}.{text}" for text in _breaker_conflicts(layer)]
             if scenario is not None and "retry" not in kinds[:place]:

@@ -1,10 +1,11 @@
 """The contract between policies and worlds. Standard library only; ten minutes to read.
 
 A `Call` travels inward through the layers of a policy, an `Outcome` travels back. Files in reading
-order: `call`, `outcome`, `target`, `world`, `stack`, `params`.
+order: `call`, `outcome`, `target`, `experts`, `world`, `stack`, `params`.
 """
 
 from simroute.core.call import Call, Request
+from simroute.core.experts import Classifier, Evaluation, Predictor
 from simroute.core.outcome import Outcome, Rest
 from simroute.core.stack import Policy, formula, layer, registry, stack
 from simroute.core.target import Price, Target, resolve
@@ -13,12 +14,15 @@ from simroute.core.world import Cancelled, Gate, Judge, Logged, Match, Send, Wor
 __all__ = [
     "Call",
     "Cancelled",
+    "Classifier",
+    "Evaluation",
     "Gate",
     "Judge",
     "Logged",
     "Match",
     "Outcome",
     "Policy",
+    "Predictor",
     "Price",
     "Request",
     "Rest",

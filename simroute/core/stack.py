@@ -17,7 +17,8 @@ class Policy(Protocol):
     what can be awaited: `async def`, or a plain function that only hands on what it awaits.
 
     A layer that must act between calls may have one more, `async def background(self, send,
-    world)`.
+    world)`. One that asks experts besides the world's own knowledge names them in `asks` ("judge",
+    "classifier", "predictor", "evaluator", "conclusion"): live these are functions of the user's.
     """
 
     def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]: ...

@@ -4,12 +4,13 @@ chance."""
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Annotated, Any, NamedTuple, Protocol
 
 from simroute.core.call import Call
+from simroute.core.experts import Classifier, Evaluation, Predictor
 from simroute.core.outcome import Outcome, Rest
 from simroute.core.params import Doc, Seconds, Share, Usd
 from simroute.core.target import Price, Target
@@ -147,9 +148,33 @@ class World(Protocol):
     def ping(self, target: str) -> Call:
         """A call of a layer's own, for its `background`: it belongs to no request."""
 
-    def judge(self, call: Call, outcome: Outcome, judge: Judge) -> Awaitable[bool]:
+    def judge(
+        self, call: Call, outcome: Outcome, judge: Judge, stream: str = ""
+    ) -> Awaitable[bool]:
         """Whether `judge` accepts this complete answer. Each judgement is a draw of its own, also
-        of an answer that was judged before."""
+        of an answer that was judged before; `stream` tells apart those of one layer that do not
+        come in a fixed order."""
+
+    def conclusion(self, call: Call, outcome: Outcome, common: float) -> Awaitable[Hashable]:
+        """What this complete answer comes to: equal for two that say the same. Right ones do; of
+        wrong ones the share `common` makes the mistake that is usual for the question."""
+
+    def classify(self, call: Call, classifier: Classifier) -> Awaitable[str]:
+        """The task that `classifier` takes the request for. It is asked once for a request and
+        layer."""
+
+    def predict(
+        self, call: Call, targets: Sequence[str], predictor: Predictor
+    ) -> Awaitable[Mapping[str, float]]:
+        """How good (0 surely wrong, 1 surely right) the answers of these targets will be, as far as
+        `predictor` can tell; those of which it says nothing are left out."""
+
+    def evaluated(
+        self, call: Call, task: str, targets: Sequence[str], evaluation: Evaluation
+    ) -> Awaitable[Mapping[str, tuple[float, int]]]:
+        """The share of right answers to examples of `task` in the latest evaluation of these
+        targets, and of how many; those of which nothing is known are left out. The call that finds
+        one too old pays for the next."""
 
     def logged(self, call: Call) -> Logged | None:
         """Where the log that is being replayed says that this request went; None where there is

@@ -6,30 +6,30 @@ import asyncio
 import copy
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from simroute.core import Call, Outcome, Rest
+from simroute.core import Call, Outcome
 from simroute.live.alerts import Alert, with_alerts
 from simroute.live.answered import Answer, Chunk, GatewayClosed, GatewayError, RequestRow
 from simroute.live.bodies import read_request
 from simroute.live.deployments import Fleet
-from simroute.live.forms import body_of, events_of
 from simroute.live.guarded import Guarded
+from simroute.live.inert import asked
 from simroute.live.ledgers import open_ledger
 from simroute.live.meanings import Embedder, Meanings, notes
 from simroute.live.money import meter_of
+from simroute.live.opened import Opened
 from simroute.live.setup import read_setup
-from simroute.worlds.live import LiveRequest, LiveWorld, Row
+from simroute.worlds.live import ExpertFunctions, LiveRequest, LiveWorld, Row
 from simroute.worlds.live.http import OpenAI
-from simroute.worlds.live.streams import Stream
 
-GONE = Outcome(499, error="cancelled")
-"""How a request ends whose caller went away."""
+READERS = {"judge", "conclusion"}
+"""Who reads answers before their callers do."""
 
 
 @dataclass
@@ -69,8 +69,10 @@ class Gateway:
     >>> async with Gateway("circuit_breaker", "deployments.yaml") as gateway:
     ...     answer = await gateway.complete(messages=[{"role": "user", "content": "Hello"}])
 
-    policy: a name, a path, or layers as in YAML. deployments: a path, or entries by name. judge: an
-    async function of (call, outcome) that accepts an answer or not, for cascades. transport: what
+    policy: a name, a path, or layers as in YAML. deployments: a path, or entries by name. judge,
+    classifier, predictor, evaluator, conclusion: async functions that layers ask which route by
+    quality, as `ExpertFunctions` says; judge, of (call, outcome), accepts an answer or not, for
+    cascades. transport: what
     sends instead of HTTP, an object with `async send(call) -> Outcome`. embedder: an async function
     of a list of texts that returns a vector for each, for semantic caches; embedder_price: USD for
     a million tokens of them. rows, requests, events: called with each attempt, each request, and
@@ -89,6 +91,10 @@ class Gateway:
         *,
         seed: int = 0,
         judge: Callable[[Call, Outcome], Awaitable[bool]] | None = None,
+        classifier: Callable[[Call], Awaitable[str]] | None = None,
+        predictor: Callable[[Call, Sequence[str]], Awaitable[Mapping[str, float]]] | None = None,
+        evaluator: Callable[[str, str, int], Awaitable[float]] | None = None,
+        conclusion: Callable[[Call, Outcome], Awaitable[Hashable]] | None = None,
         transport: Any = None,
         embedder: Embedder | None = None,
         embedder_price: float = 0.0,
@@ -106,10 +112,11 @@ class Gateway:
         self._transport = guarded
         self._requests = requests
         self._meanings = Meanings(embedder, embedder_price)
-        self._read = partial(read_setup, policy, deployments, judge is not None, self._meanings)
+        experts = ExpertFunctions(judge, classifier, predictor, evaluator, conclusion)
+        self._read = partial(read_setup, policy, deployments, experts, self._meanings)
         self._options: dict[str, Any] = {
             "seed": seed,
-            "judge": judge,
+            "experts": experts,
             "rows": rows,
             "events": with_alerts(events, alert),
             "clock": clock,
@@ -152,7 +159,7 @@ class Gateway:
             bool(caches),
             keeps_all,
             embeddings,
-            any(layer.kind == "cascade" for layer in layers.values()),
+            any(READERS & {*asked(layer)} for layer in layers.values()),
         )
 
     @property
@@ -308,92 +315,3 @@ def _merged(body: Any, more: Mapping[str, Any], streamed: bool) -> Any:
     if body is not None and not isinstance(body, Mapping):
         return body
     return {**(body or {}), **more, "stream": streamed}
-
-
-class Opened:
-    """A request under way. Leaving the `async with` ends it, at the providers too.
-
-    outcome: that of the policy, at first perhaps of the first token only; at the end the final one.
-    """
-
-    def __init__(self, gateway: Gateway, request: LiveRequest, target: str | None) -> None:
-        self.request, self.outcome = request, GONE
-        self._gateway, self._target = gateway, target
-        self._ttft: float | None = None
-        self._rest: Rest | None = None
-
-    async def __aenter__(self) -> Opened:
-        self._serving = self._gateway.enter()
-        self._world = self._serving.world
-        try:
-            self.outcome = await self._world.begin(self.request, self._target)
-        except BaseException:
-            await self._leave()
-            raise
-        self._rest = self.outcome.rest
-        if self.request.streamed and self.outcome.ok:
-            self._ttft = asyncio.get_running_loop().time()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._leave()
-
-    async def _leave(self) -> None:
-        try:
-            await self._world.leave(self.request)
-        finally:
-            if self._rest is not None:
-                self.outcome = self._rest.outcome or GONE
-            now = asyncio.get_running_loop().time()
-            self._gateway.report(RequestRow(self.request, now, self._ttft, self.outcome))
-            await self._gateway.leave(self._serving)
-
-    async def whole(self) -> Answer:
-        """The complete answer."""
-        if self._rest is not None:
-            self.outcome = await self._rest
-        return self.answer
-
-    async def chunks(self) -> AsyncIterator[Chunk]:
-        """The answer as it comes; `outcome` afterwards says how it ended."""
-        given = self.outcome.answer
-        if self._rest is not None and isinstance(given, Stream):
-            final = asyncio.ensure_future(self._rest)
-            try:
-                async for piece in given:
-                    yield Chunk(piece)
-                self.outcome = await final
-            finally:
-                final.cancel()  # the caller went away: the provider's stream is closed
-        elif self.outcome.ok and isinstance(given, Stream) and given.kept is None:
-            async for piece in given:  # a layer has waited for all of it
-                yield Chunk(piece)
-        elif self.outcome.ok:
-            yield Chunk(events_of(given, self.request.wants_usage))
-
-    @property
-    def says_done(self) -> bool:
-        """Whether the stream has told that nothing follows."""
-        given = self.outcome.answer
-        return not isinstance(given, Stream) or given.facts.done
-
-    @property
-    def head(self) -> Answer:
-        """The answer without its body."""
-        outcome, request = self.outcome, self.request
-        return Answer(
-            outcome.status,
-            b"",
-            outcome.target,
-            request.attempts,
-            outcome.cached,
-            request.nano / 1e9,
-            outcome.error,
-            outcome.by,
-            outcome.retry_after,
-        )
-
-    @property
-    def answer(self) -> Answer:
-        """The answer, complete."""
-        return self.head._replace(body=body_of(self.outcome.answer))

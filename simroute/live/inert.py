@@ -8,17 +8,32 @@ from typing import Any
 from simroute.config.names import layer_mentions
 from simroute.core.target import ROLES, Target
 from simroute.errors import nearest
+from simroute.worlds.live import ExpertFunctions
+
+MISSING = {
+    "judge": "nobody judges answers",
+    "classifier": "nobody tells the tasks of requests",
+    "predictor": "nobody tells beforehand how good answers will be",
+    "evaluator": "nobody evaluates the targets, and no table says how good they are",
+    "conclusion": "nobody tells which answers say the same",
+}
+"""What is wrong without each of `ExpertFunctions`."""
+
+
+def asked(layer: Any) -> tuple[str, ...]:
+    """Whom of `ExpertFunctions` a layer asks."""
+    return getattr(layer, "asks", ())
 
 
 def inert_layers(
     layers: Mapping[str, Any],
     targets: Mapping[str, Target],
-    has_judge: bool,
+    experts: ExpertFunctions,
     has_embedder: bool,
 ) -> list[str]:
     """One line for each; empty when all of the policy can run."""
     problems = []
-    for name, kind, line in _inert(layers, targets, has_judge, has_embedder):
+    for name, kind, line in _inert(layers, targets, experts, has_embedder):
         called = name if name == kind else f"{name} ({kind})"
         problems.append(f"{called}: {line}")
     known = [*targets, *ROLES]
@@ -33,7 +48,10 @@ def inert_layers(
 
 
 def _inert(
-    layers: Mapping[str, Any], targets: Mapping[str, Target], has_judge: bool, has_embedder: bool
+    layers: Mapping[str, Any],
+    targets: Mapping[str, Target],
+    experts: ExpertFunctions,
+    has_embedder: bool,
 ) -> Iterator[tuple[str, str, str]]:
     granted = any(target.rpm or target.tpm for target in targets.values())
     for name, layer in layers.items():
@@ -42,8 +60,6 @@ def _inert(
             yield name, kind, "no sum is given; add usd"
         elif kind == "limit" and not (layer.rpm or layer.tpm or granted):
             yield name, kind, "no limit is given; add rpm or tpm, here or to a deployment's limits"
-        elif kind == "cascade" and not has_judge:
-            yield name, kind, "nobody judges answers; Gateway(judge=…) takes an async function"
         elif kind == "cache" and layer.match == "semantic" and not has_embedder:
             yield (
                 name,
@@ -53,6 +69,10 @@ def _inert(
             )
         elif kind == "recorded":
             yield name, kind, "follows a log, and a live call is in none"
+        for expert in asked(layer):
+            if getattr(experts, expert) is None:
+                text = f"{MISSING[expert]}; Gateway({expert}=…) takes an async function"
+                yield name, kind, text
 
 
 def _limits_time(layer: Any) -> bool:

@@ -17,9 +17,10 @@ from simroute.live.answered import Answer, GatewayClosed, RequestRow
 from simroute.live.bodies import parse
 from simroute.live.clients import Clients
 from simroute.live.forms import DONE
-from simroute.live.gateway import Gateway, Opened
+from simroute.live.gateway import Gateway
 from simroute.live.log import RowLog
 from simroute.live.metrics import Metrics
+from simroute.live.opened import Opened
 from simroute.live.replies import (
     error_event,
     failure_body,

@@ -11,12 +11,13 @@ from simroute.live.deployments import Fleet, read_fleet
 from simroute.live.files import read_layers
 from simroute.live.inert import inert_layers
 from simroute.live.meanings import Meanings
+from simroute.worlds.live import ExpertFunctions
 
 
 def read_setup(
     policy: str | Path | Mapping[str, Any],
     deployments: str | Path | Mapping[str, Any],
-    has_judge: bool,
+    experts: ExpertFunctions,
     meanings: Meanings,
 ) -> tuple[dict[str, Any], Fleet]:
     """Layers and fleet. Raises InputError with every mistake of both."""
@@ -32,7 +33,7 @@ def read_setup(
     except InputError as error:
         problems += error.lines
     if not problems:
-        problems = inert_layers(layers, fleet.targets, has_judge, meanings.exist(fleet))
+        problems = inert_layers(layers, fleet.targets, experts, meanings.exist(fleet))
         problems += meanings.mistakes(fleet)
     if problems:
         raise InputError(*problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +30,10 @@ class Answers(Protocol):
 
     def scores(self, block: Block, n: int) -> np.ndarray:
         """The quality (0 … 1) of each request's answer at its n-th call (from 0)."""
+        ...
+
+    def shares(self, t: float) -> Sequence[float]:
+        """The share of right answers to each task, by code, at `t` (s)."""
         ...
 
 

@@ -38,6 +38,10 @@ class Thresholds(Protocol):
 
     def thresholds(self, arrival: np.ndarray, task: np.ndarray) -> np.ndarray: ...
 
+    def shares(self, t: float) -> Sequence[float]:
+        """The share of right answers to each task, by code, at `t` (s)."""
+        ...
+
 
 class Kinship(NamedTuple):
     """A model, its family, and how alike two answers of siblings to one prompt are (correlation of
@@ -89,14 +93,26 @@ class AnswerCopula:
             )
         return np.asarray(latent > 0, float)
 
+    def shares(self, t: float) -> list[float]:
+        """The share of right answers to each task, by code, at `t` (s)."""
+        if self._course is not None:
+            return [float(share) for share in self._course.shares(t)]
+        return [NormalDist().cdf(float(least)) for least in self._threshold]
+
 
 class MeasuredAnswers:
     """Answers as they were measured: one column of a prompt × model table, with one answer to each
-    prompt, which every call gives."""
+    prompt, which every call gives. task: code of each prompt's."""
 
-    def __init__(self, column: np.ndarray, tasks: int) -> None:
-        self._column = column
+    def __init__(self, column: np.ndarray, task: np.ndarray, tasks: int) -> None:
+        self._column, self._task = column, task
         self.is_graded = [True] * tasks
+
+    def shares(self, t: float) -> list[float]:
+        """The share of right answers to each task, by code; time changes nothing."""
+        number = np.bincount(self._task, minlength=len(self.is_graded))
+        right = np.bincount(self._task, self._column, minlength=len(self.is_graded))
+        return (right / np.maximum(number, 1)).tolist()  # type: ignore[no-any-return]
 
     def scores(self, block: Block, n: int) -> np.ndarray:
         return np.asarray(self._column[block.row], float)

@@ -32,6 +32,10 @@ class QualityCourse:
             shares[mine] = np.interp(arrival[mine], self._knots, self._shares[:, code])
         return np.asarray(ndtri(shares))
 
+    def shares(self, t: float) -> list[float]:
+        """The share of right answers to each task, by code, at `t` (s)."""
+        return [float(np.interp(t, self._knots, column)) for column in self._shares.T]
+
 
 def quality_course(
     deployment: spec.Deployment,

@@ -40,8 +40,9 @@ class Weather:
 
     inputs: the contents of the workload's files. part: of a trace, the only part that is played.
     windows: the outages; spells, outages: the same in parts in which what holds is constant, and
-    what each is. tasks, users, features, teams: names by code. routes: by code, the deployments to
-    which a log says that requests were sent; fallback_chains: the same, with what mostly followed.
+    what each is. questions: draws by question. tasks, users, features, teams: names by code.
+    routes: by code, the deployments to which a log says that requests were sent; fallback_chains:
+    the same, with what mostly followed.
     """
 
     def __init__(
@@ -61,8 +62,8 @@ class Weather:
         self.repeated_questions = repeats.questions if repeats.share > 0 else 0
         if inputs.trace is not None and inputs.trace.repeated_questions:
             self.repeated_questions = inputs.trace.repeated_questions
-        self._questions = Questions(self.streams, self.repeated_questions)
-        self._workload = workload = WorkloadModel(scenario, self.streams, self._questions, inputs)
+        self.questions = Questions(self.streams, self.repeated_questions)
+        self._workload = workload = WorkloadModel(scenario, self.streams, self.questions, inputs)
         self.tasks, self.users = workload.tasks, workload.users
         self.features, self.teams = workload.features, workload.teams
         trace = inputs.trace
@@ -85,6 +86,18 @@ class Weather:
     def blocks(self) -> Iterator[Block]:
         """The requests, in order of arrival."""
         return self._workload.blocks(self.horizon, self.part)
+
+    @property
+    def task_shares(self) -> list[float]:
+        """Of all requests, by task code: as the table of answers or the workload says, else equal
+        ones."""
+        if self._outcomes is not None:
+            number = np.bincount(self._outcomes.task, minlength=len(self.tasks))
+            return (number / number.sum()).tolist()  # type: ignore[no-any-return]
+        described = self.scenario.workload.tasks
+        shares = [_mean_share(described.get(name)) for name in self.tasks]
+        whole = sum(shares)
+        return [share / whole if whole else 1.0 / len(shares) for share in shares]
 
     @property
     def closed_loop(self) -> ClosedLoop | None:
@@ -123,7 +136,7 @@ class Weather:
         if deployment.recorded is None:
             gateway, latency = self.scenario.gateway, deployment.latency
             overhead = gateway.overhead + gateway.distance.get(deployment.domain or "", 0.0)
-            times = StatedTimes(name, latency, self.streams, overhead, self._questions)
+            times = StatedTimes(name, latency, self.streams, overhead, self.questions)
             errors = draw_error_steps(name, deployment, self.streams, self.horizon)
             if latency.drift.sigma:
                 drift = DriftSteps(name, latency.drift, self.streams, self.horizon)
@@ -143,13 +156,16 @@ class Weather:
 
     def _answers(self, name: str, deployment: spec.Deployment) -> Answers:
         if self._outcomes is not None and deployment.outcomes is not None:
-            return MeasuredAnswers(self._outcomes.columns[deployment.outcomes], len(self.tasks))
+            table = self._outcomes
+            return MeasuredAnswers(
+                table.columns[deployment.outcomes], np.asarray(table.task), len(self.tasks)
+            )
         described = self.scenario.workload.tasks
         accuracies = [accuracy(deployment.quality, task, described) for task in self.tasks]
         family = as_target(name, deployment, self.scenario.accounts).family
         return AnswerCopula(
             self.streams,
-            self._questions,
+            self.questions,
             name,
             Kinship(deployment.model, family, self.scenario.workload.sibling_correlation),
             accuracies,
@@ -178,3 +194,12 @@ class Weather:
         return [
             tuple(name for index in route if (name := own[index]) is not None) for route in routes
         ]
+
+
+def _mean_share(task: spec.Task | None) -> float:
+    """Of a task that nothing is said of, as much as of any; the mean of one that features have in
+    different shares."""
+    if task is None:
+        return 1.0
+    share = task.share
+    return share if isinstance(share, float) else sum(share.values()) / max(len(share), 1)

@@ -1,14 +1,19 @@
 """The layers, one file each. Importing this package registers them."""
 
 from simroute.policies import (
+    bandit,
     breaker,
     budget,
     cache,
     cascade,
+    classify,
     fallback,
+    fan_out,
     health,
     hedge,
     limit,
+    predict,
+    quality_bar,
     queue,
     recorded,
     retry,
@@ -20,14 +25,19 @@ from simroute.policies import (
 )
 
 __all__ = [
+    "bandit",
     "breaker",
     "budget",
     "cache",
     "cascade",
+    "classify",
     "fallback",
+    "fan_out",
     "health",
     "hedge",
     "limit",
+    "predict",
+    "quality_bar",
     "queue",
     "recorded",
     "retry",

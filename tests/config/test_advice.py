@@ -35,7 +35,7 @@ def test_a_cascade_inside_a_cascade_is_refused(policy, order):
     inner, outer = order[-1].split(":")[0], order[0].split(":")[0]
     assert f"p.yaml:{len(order)}" in line
     assert f"{inner}: stands inside the cascade '{outer}'" in line
-    assert "more than two steps comes in a later version" in line
+    assert "write one with `steps: [CHEAPEST, …, BEST]`" in line
 
 
 @pytest.mark.parametrize(
@@ -218,6 +218,20 @@ def test_retries_outside_a_breaker_fill_its_window(policy):
         ),
         (["fallback: {}", "budget: {usd: 1, at_limit: reject, reserve: max}"], None),
         (["budget: {usd: 1, at_limit: reject}", "fallback: {}"], None),
+        (["cascade: {steps: [cheapest, first], strong: cheapest}"], "cascade.steps: stands for"),
+        (["cascade: {steps: [first]}"], "cascade.steps: one is no cascade"),
+        (["cascade: {judges: [{}, {}]}"], "cascade.judges: only 1 of the steps"),
+        (["cascade: {samples: 3, judge: {usd: 1}}"], "cascade.samples: their agreement"),
+        (["cascade: {agreement: 0.5}"], "cascade.agreement: one answer"),
+        (["cascade: {steps: [cheapest, first], judges: [{}]}"], None),
+        (["bandit: {judge: {true_accept: 0.4}}"], "bandit.judge: accepts wrong answers"),
+        (["bandit: {judged: 0}"], "bandit.judged: 0"),
+        (["fan_out: {judge: {usd: 1}}"], "fan_out.judge: is not asked"),
+        (["fan_out: {common: 1}"], "fan_out.common: is not looked at"),
+        (["fan_out: {take: majority, common: 1}"], None),
+        (["quality_bar: {table: {chat: {first: 1}}, evaluation: {every: 1h}}"], "quality_bar.eval"),
+        (["predict: {pace: {hard: true}}"], "predict.pace: has no sum"),
+        (["predict: {pace: {usd: 1}}"], None),
     ],
 )
 def test_other_settings_that_cannot_hold_are_noted(policy, lines, said):

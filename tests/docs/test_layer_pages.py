@@ -20,11 +20,16 @@ KINDS = sorted(
     if cls.__module__.startswith(("simroute.policies", "simroute.gateways"))
 )
 WAITING = {
+    "bandit",
     "breaker",
     "cache",
     "cascade",
+    "classify",
+    "fan_out",
     "hedge",
     "limit",
+    "predict",
+    "quality_bar",
     "recorded",
     "route",
     "throttle",

@@ -26,12 +26,14 @@ from twins import Play, live, same, simulated
 KINDS = kinds()
 OWN_TESTS = {
     "recorded": "follows a log, and a live call is in none",
-    "cascade": "asks a judge: tests/worlds/test_parity_of_requests.py",
+    **dict.fromkeys(
+        ("bandit", "cascade", "classify", "fan_out", "predict", "quality_bar"),
+        "asks functions of the user's own: tests/worlds/test_parity_of_experts.py",
+    ),
 }
 """Layers that cannot stand in front of scripted providers live by themselves, and why."""
 WITHOUT_SOURCE = {
     "cache",
-    "cascade",
     "limit",
     "recorded",
     "retry",

@@ -23,7 +23,7 @@ from simroute.policies.route import Route
 from simroute.policies.timeout import Timeout
 from simroute.testing import clock
 from simroute.testing.script import Step, play
-from simroute.worlds.live import LiveRequest, LiveWorld, kernel
+from simroute.worlds.live import ExpertFunctions, LiveRequest, LiveWorld, kernel
 from simroute.worlds.live.streams import HeardRest
 
 
@@ -92,7 +92,7 @@ def live(layers, script, arrivals, streamed=False):
             Scripted(script),
             [copy.deepcopy(layers)],
             rows=rows.append,
-            judge=accepts,
+            experts=ExpertFunctions(judge=accepts),
             takes=kernel.sleep,  # the model's time, which real time has paid already
         )
 

@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from simroute.core import Call, Judge, Logged, Match, Outcome, Price, Rest, Target, stack
+from simroute.core import Call, Logged, Match, Outcome, Price, Rest, Target, stack
 from simroute.core.stack import background_work
 from simroute.core.target import permits
 from simroute.worlds.live import kernel
 from simroute.worlds.live.answers import Whole, whole_of
+from simroute.worlds.live.experts import ExpertFunctions, Experts
 from simroute.worlds.live.rows import Row, arrived_tokens, cut_off
-from simroute.worlds.live.seams import JudgeFunction, Semantics, Transport
+from simroute.worlds.live.seams import Semantics, Transport
 from simroute.worlds.periods import Periods
 
 PING = b'{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}'
+NOBODY = ExpertFunctions()
 NO_WINDOWS: Mapping[str, int | None] = {}
 MOST_TURNS = 20
 """Of the loop, for which sends that are cancelled may go on."""
@@ -33,7 +35,7 @@ class LiveRequest:
     is_repeatable: what it asks for has one answer, which a cache may give again. is_kept: a cache
     or a judge may want its stream. wants_usage: its caller asked a stream for usage. nano: billed
     so far; twice_nano: the part of it that the estimates of `unbilled` hold as well. under_way:
-    sends that have not ended.
+    sends that have not ended. classified: by layer, the task that it is taken for.
     """
 
     id: int
@@ -59,6 +61,7 @@ class LiveRequest:
     nano: int = 0
     twice_nano: int = 0
     unbilled: list[str] = field(default_factory=list)
+    classified: dict[str, str] = field(default_factory=dict)
     rests: list[Rest] = field(default_factory=list)
     question: Callable[[], Any] | None = field(default=None, repr=False)
     meaning: Any = field(default=None, repr=False)
@@ -83,7 +86,12 @@ class View:
         self.embed = partial(world.embed, layer, replica)
         self.nearest = partial(world.nearest, layer, replica)
         self.may_keep = partial(world.may_keep, layer, replica)
-        self.judge = partial(world.judge, layer, replica)
+        experts, place = world.experts, (layer, replica)
+        self.judge = partial(experts.judge, *place)
+        self.conclusion = partial(experts.conclusion, *place)
+        self.classify = partial(experts.classify, *place)
+        self.predict = partial(experts.predict, *place)
+        self.evaluated = partial(experts.evaluated, *place)
         self.emit = partial(world.emit, layer, replica)
         self.uniform = partial(world.uniform, layer)
         self.ping = partial(world.ping, replica)
@@ -107,7 +115,7 @@ class LiveWorld:
     """Runs stacks of layers, one for each replica, on the running event loop.
 
     rows, events: called with each attempt and each policy event; what they raise costs no call its
-    answer. judge: grades answers, for a cascade. semantics: finds similar questions, for a semantic
+    answer. experts: read requests and answers. semantics: finds similar questions, for a semantic
     cache. clock: seconds since 1970, for budgets that follow a calendar. abandoned: "stops" if
     providers stop when a call is given up, "runs_on" if they may go on and bill all of it.
     windows: tokens that a prompt may have, by target, where that is known. chance: what draws for
@@ -125,7 +133,7 @@ class LiveWorld:
         seed: int = 0,
         rows: Callable[[Row], None] | None = None,
         events: Callable[..., None] | None = None,
-        judge: JudgeFunction | None = None,
+        experts: ExpertFunctions = NOBODY,
         semantics: Semantics | None = None,
         clock: Callable[[], float] | None = None,
         chance: Callable[[str, str, Call], float] | None = None,
@@ -134,7 +142,8 @@ class LiveWorld:
         windows: Mapping[str, int | None] = NO_WINDOWS,
     ) -> None:
         self.known, self._prices, self._transport, self.stacks = targets, prices, transport, stacks
-        self._seed, self._rows, self._events, self._judge = seed, rows, events, judge
+        self._seed, self._rows, self._events = seed, rows, events
+        self.experts = Experts(experts, self.emit)
         self._semantics, self._stops, self.takes = semantics, abandoned == "stops", takes
         self._windows = windows
         self._entries = [
@@ -300,19 +309,6 @@ class LiveWorld:
             repr((self._seed, layer, stream, request.id, k)).encode(), digest_size=8
         ).digest()
         return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
-
-    async def judge(
-        self, layer: str, replica: int, call: Call, outcome: Outcome, judge: Judge
-    ) -> bool:
-        """What the caller's own judge says; one that raises has not accepted."""
-        if self._judge is None:
-            raise RuntimeError("no judge: Gateway(judge=…) takes an async function")
-        call.request.nano += round(judge.usd * 1e9)  # type: ignore[attr-defined]
-        try:
-            return bool(await self._judge(call, outcome))
-        except Exception as error:
-            self.emit(layer, replica, "judge_failed", call, error=type(error).__name__)
-            return False
 
     async def embed(self, layer: str, replica: int, call: Call, keys: Mapping[Any, Any]) -> None:
         request: Any = call.request

@@ -11,6 +11,7 @@ from simroute.models.questions import BLOCK
 from simroute.models.similarity import Similarity
 from simroute.models.weather import Weather
 from simroute.worlds.periods import Periods
+from simroute.worlds.sim.experts import charge, count, is_right
 from simroute.worlds.sim.kernel import Kernel
 from simroute.worlds.sim.request import Answer, SimRequest
 from simroute.worlds.sim.upstream import Upstream
@@ -60,7 +61,7 @@ class Senses:
     def uniform(self, layer: str, stream: str, call: Call) -> float:
         request: Any = call.request
         key = ("policy", layer, stream)
-        return self._draw(request, (*key, _count(request, key)))
+        return self._draw(request, (*key, count(request, key)))
 
     def _draw(self, request: SimRequest, key: tuple[Any, ...]) -> float:
         """Returns the uniform that belongs to a request and a key, from a block of them."""
@@ -72,17 +73,16 @@ class Senses:
             )
         return draws[request.i]  # type: ignore[no-any-return]
 
-    async def judge(self, layer: str, call: Call, outcome: Outcome, judge: Judge) -> bool:
+    async def judge(
+        self, layer: str, call: Call, outcome: Outcome, judge: Judge, stream: str = ""
+    ) -> bool:
         request: Any = call.request
-        key: tuple[Any, ...] = ("judge", layer)
-        number = _count(request, key)  # each judgement is a draw of its own
+        key: tuple[Any, ...] = ("judge", layer, stream) if stream else ("judge", layer)
+        number = count(request, key)  # each judgement is a draw of its own
+        charge(request, judge.usd)
         await self._kernel.sleep(judge.latency)
-        nano = round(judge.usd * 1e9)
-        request.nano += nano
-        request.judge_nano += nano
-        question, quality, _ = outcome.answer
-        right = quality >= 0.5 and question == request.question
-        return self._draw(request, key if number == 1 else (*key, number)) < judge.accepts(right)
+        coin = self._draw(request, key if number == 1 else (*key, number))
+        return coin < judge.accepts(is_right(request, outcome))
 
     async def embed(self, call: Call, keys: Mapping[Any, Any]) -> None:
         """Its time is a part of the look-up's."""
@@ -119,12 +119,3 @@ class Senses:
 
     def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
         return True
-
-
-def _count(request: Any, key: tuple[str, ...]) -> int:
-    """Counts and returns how often this was asked for this request, this time included."""
-    if request.asked is None:
-        request.asked = {}
-    k: int = request.asked.get(key, 0) + 1
-    request.asked[key] = k
-    return k

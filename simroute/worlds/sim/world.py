@@ -23,6 +23,7 @@ from simroute.text import paired
 from simroute.worlds.sim.attempt import Attempt, Refusal
 from simroute.worlds.sim.callers import Callers
 from simroute.worlds.sim.events import RESTING
+from simroute.worlds.sim.experts import Experts
 from simroute.worlds.sim.kernel import Kernel, Task, collector_paused, iterate
 from simroute.worlds.sim.request import NOBODY, OpenBlock, SimRequest
 from simroute.worlds.sim.senses import Senses
@@ -52,6 +53,12 @@ class View:
         )
         self.embed, self.nearest, self.may_keep = senses.embed, senses.nearest, senses.may_keep
         self.logged, self.fits, self.own_answer = senses.logged, senses.fits, senses.own_answer
+        experts = world.experts
+        self.predict, self.conclusion = experts.predict, experts.conclusion
+        self.classify, self.evaluated = (
+            partial(experts.classify, layer),
+            partial(experts.evaluated, layer),
+        )
         self.emit = partial(world.emit, layer, replica)
         self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
         self.ping = partial(world.ping, replica)
@@ -90,6 +97,7 @@ class SimWorld:
         residency = Residency(scenario, weather.users, weather.features)
         self.forbidden = residency if residency else None
         self.senses = Senses(self.kernel, weather, self.upstreams)
+        self.experts = Experts(self.kernel, weather)
         self.stacks = list(stacks)
         self.entries = [
             stack(layers, self.way_out, partial(self._view, replica))

@@ -1,0 +1,44 @@
+"""What several answers to one question come to."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+
+class Votes:
+    """Votes of voters who stand in an order, each with one conclusion, or none."""
+
+    def __init__(self, voters: Sequence[str]) -> None:
+        self._voters = voters
+        self._said: dict[str, Hashable | None] = {}
+
+    def add(self, voter: str, conclusion: Hashable | None) -> None:
+        """One has voted; None: without a conclusion."""
+        self._said[voter] = conclusion
+
+    @property
+    def counts(self) -> dict[Hashable, int]:
+        """Votes by conclusion, in the order of who said it first in line."""
+        counts: dict[Hashable, int] = {}
+        for voter in self._voters:
+            said = self._said.get(voter)
+            if said is not None:
+                counts[said] = counts.get(said, 0) + 1
+        return counts
+
+    @property
+    def is_over(self) -> bool:
+        """Whether who has not voted yet cannot change the winner."""
+        pending = len(self._voters) - len(self._said)
+        most, *others = [*sorted(self.counts.values(), reverse=True), 0]
+        return not pending or most > (others[0] if others else 0) + pending
+
+    @property
+    def winner(self) -> str | None:
+        """The first in line of those with the conclusion of most votes; at equal votes of the one
+        whose first voter stands first; None without a conclusion."""
+        counts = self.counts
+        if not counts:
+            return None
+        best = max(counts.values())
+        return next(v for v in self._voters if counts.get(self._said.get(v)) == best)

@@ -1,0 +1,123 @@
+"""A choice by what answers are worth and what they cost: the shape of `predict` and `bandit`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Annotated
+
+from simroute.core import Call, Outcome, Send, World, resolve
+from simroute.core.params import Doc, Period, TargetName, Usd
+from simroute.gauges.dual_price import DualPrice
+from simroute.policies.choice import Choice
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A budget that is spent evenly: the faster it is spent, the more a USD counts against quality.
+    `usd` is for all targets together, `by_target` for each of its own."""
+
+    usd: Annotated[Usd | None, Doc("for a period, all targets together; none: no such budget")] = (
+        None
+    )
+    by_target: Annotated[dict[TargetName, Usd], Doc("for a period, of a target alone")] = field(
+        default_factory=dict
+    )
+    period: Annotated[Period, Doc("for which the sums are; the first begins at t = 0")] = 86_400.0
+    ahead: Annotated[
+        Period, Doc("so far overdrawn, a call of usual cost gives up all that quality is worth")
+    ] = 600.0
+    hard: Annotated[
+        bool, Doc("send nothing where this period's sum is spent; refuse where all are (402)")
+    ] = False
+
+    def prices(self, world: World) -> dict[str, list[DualPrice]]:
+        """The prices of the budgets that calls to each deployment draw on."""
+        known = world.targets()
+        prices: dict[str, list[DualPrice]] = {name: [] for name in known}
+        if self.usd is not None:
+            shared = DualPrice(self.usd, self.period, self.ahead)
+            prices = {name: [shared] for name in known}
+        for role, usd in self.by_target.items():
+            for name in resolve([role], known, world.price):
+                prices[name] = [*prices[name], DualPrice(usd, self.period, self.ahead)]
+        return prices
+
+
+@dataclass
+class ValuedChoice(Choice):
+    """Sends to the target of the highest quality - cost x (1 / willingness_to_pay + dual prices):
+    quality by `qualities`, cost at its price for an answer as long as lately. A target without a
+    known quality is taken only if there is no other."""
+
+    willingness_to_pay: Annotated[
+        Usd | None, Doc("USD for one right answer more; none: quality alone decides")
+    ] = None
+    max_cost: Annotated[
+        Usd | None, Doc("USD that a call may be expected to cost; if all cost more, the cheapest")
+    ] = None
+    pace: Annotated[Pace | None, Doc("budgets that are to be spent evenly; default: none")] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._prices: dict[str, list[DualPrice]] | None = None
+
+    async def qualities(self, call: Call, names: list[str], world: World) -> dict[str, float]:
+        """How good the answers of these targets will be, as far as it is known."""
+        raise NotImplementedError
+
+    async def serve(self, call: Call, allowed: list[str], send: Send, world: World) -> Outcome:
+        if self._prices is None:
+            self._prices = {} if self.pace is None else self.pace.prices(world)
+        costs = {name: self.cost(name, call, world) for name in allowed}
+        names = self._affordable(costs, world.now())
+        if not names:
+            return Outcome.rejected(self.kind, 402)  # type: ignore[attr-defined]
+        target = names[0]
+        if len(names) > 1:
+            qualities = await self.qualities(call, names, world)
+            values = {name: self._value(name, costs[name], world.now()) for name in names}
+            target = max(names, key=lambda name: qualities.get(name, -1e9) - values[name])
+        return await self._sent(call.to(target), send, world)
+
+    def _affordable(self, costs: dict[str, float], now: float) -> list[str]:
+        """Targets that may be asked, none where budgets are hard and spent."""
+        names = list(costs)
+        if self.pace is not None and self.pace.hard:
+            names = [
+                name for name in names if not any(p.is_spent(now) for p in self._prices_of(name))
+            ]
+        if self.max_cost is not None and names:
+            cheap = [name for name in names if costs[name] <= self.max_cost]
+            names = cheap or [min(names, key=lambda name: costs[name])]
+        return names
+
+    def _value(self, name: str, usd: float, now: float) -> float:
+        """What a cost counts for, in units of quality."""
+        wish = self.willingness_to_pay
+        rate = 0.0 if wish is None else 1 / wish if wish else 1e12
+        return usd * (rate + sum(price.at(now) for price in self._prices_of(name)))
+
+    def _prices_of(self, name: str) -> list[DualPrice]:
+        """The prices of the budgets that a call to this target draws on."""
+        return (self._prices or {}).get(name, [])
+
+    async def _sent(self, call: Call, send: Send, world: World) -> Outcome:
+        prices = self._prices_of(call.target or "")
+        before, outcome = world.spent(call), None
+        try:
+            outcome = await send(call)
+        finally:
+            if outcome is None:  # given up
+                self._spent(prices, call, before, world)
+        return outcome.then(partial(self._settle, prices, call, before, world))
+
+    def _settle(
+        self, prices: list[DualPrice], call: Call, before: float, world: World, final: Outcome
+    ) -> None:
+        self.learn_length(call, world, final)
+        self._spent(prices, call, before, world)
+
+    def _spent(self, prices: list[DualPrice], call: Call, before: float, world: World) -> None:
+        for price in prices:
+            price.spend(world.now(), world.spent(call) - before)

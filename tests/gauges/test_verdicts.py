@@ -1,0 +1,36 @@
+"""What verdicts say of a share, and how they fade."""
+
+import math
+
+import pytest
+from scipy import stats
+
+from simroute.gauges.verdicts import Verdicts
+
+
+@pytest.mark.parametrize(("right", "wrong"), [(0, 0), (3, 1), (40, 160)])
+def test_it_is_the_beta_posterior_of_a_flat_prior(right, wrong):
+    """Mean and deviation are scipy's."""
+    verdicts = Verdicts(1e9)
+    for verdict in [True] * right + [False] * wrong:
+        verdicts.add(0.0, verdict)
+    known = stats.beta(right + 1, wrong + 1)
+    assert verdicts.look(0.0) == pytest.approx((known.mean(), known.std()))
+
+
+def test_a_verdict_counts_1_over_e_after_its_memory():
+    """Ten right ones, and 60 s later: 10/e."""
+    verdicts = Verdicts(60.0)
+    for _ in range(10):
+        verdicts.add(0.0, True)
+    left = 10 / math.e
+    assert verdicts.look(60.0)[0] == pytest.approx((left + 1) / (left + 2))
+    assert verdicts.look(1e6) == pytest.approx((0.5, math.sqrt(1 / 12)))
+
+
+def test_a_clock_that_steps_back_stands_still():
+    """Nothing is forgotten, nothing remembered anew."""
+    verdicts = Verdicts(60.0)
+    verdicts.add(100.0, True)
+    before = verdicts.look(100.0)
+    assert verdicts.look(40.0) == before == verdicts.look(100.0)
