@@ -18,6 +18,10 @@ class Recorded:
     the gateway answered is answered at once. A request of which the log says nothing goes on
     unchanged.
 
+    Source: ours. Evaluating a rule from the records of another one is usual (Li et al., Unbiased
+    offline evaluation of contextual-bandit-based news article recommendation algorithms, 2011);
+    here it is what the others are held against.
+
     Example:
 
         recorded: {}

@@ -30,7 +30,6 @@ WAITING = {
     "limit",
     "predict",
     "quality_bar",
-    "recorded",
     "route",
     "throttle",
     "timeout",

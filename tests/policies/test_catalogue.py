@@ -35,7 +35,6 @@ OWN_TESTS = {
 WITHOUT_SOURCE = {
     "cache",
     "limit",
-    "recorded",
     "retry",
     "route",
     "timeout",
