@@ -131,6 +131,9 @@ class FakeWorld:
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
         return self.near(call, keys)
 
+    def forbid(self, call: Call, forbids: frozenset[str]) -> None:
+        object.__setattr__(call.request, "forbids", call.request.forbids | forbids)
+
     def logged(self, call: Call) -> Logged | None:
         return self.log(call)
 

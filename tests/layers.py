@@ -18,6 +18,8 @@ NAMES = {
     "feature": ["", "search"],
     "task or feature": ["chat", "other"],
     "provider": ["company-a", "company-b"],
+    "user, task or feature": ["-", "*", "chat"],
+    "provider, domain or deployment": ["company-a", "a", "company-b", "b"],
     "status": [408, 429, 500, 503],
     "zone": ["UTC", "Europe/Berlin"],
     "clock": ["00:00", "09:30"],

@@ -229,7 +229,7 @@ class Scripted:
 
 
 def tokens(call) -> tuple[int, int]:
-    return (1, 1) if call.probe and call.request.id < 0 else (TOKENS_IN, TOKENS_OUT)
+    return (1, 1) if call.request.input_tokens == 1 else (TOKENS_IN, TOKENS_OUT)
 
 
 async def accepts(call, outcome) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import is_dataclass
 from typing import Any
 
+from simroute.config.balance_notes import balance_conflicts
 from simroute.config.fields import declared_fields
 from simroute.config.inputs import open_trace
 from simroute.config.quality_notes import quality_conflicts
@@ -107,6 +108,8 @@ def setting_notes(
             notes += [f"{key}.{text}" for text in _retry_conflicts(layer)]
         elif layer.kind == "hedge":
             notes += [f"{key}.{text}" for text in _hedge_conflicts(layer)]
+        elif layer.kind == "balance":
+            notes += [f"{key}.{text}" for text in balance_conflicts(layer)]
         elif layer.kind == "timeout":
             if layer.first_token is not None and layer.first_token >= layer.total:
                 notes.append(

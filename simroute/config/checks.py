@@ -8,6 +8,8 @@ from functools import partial
 from simroute.config.checked import ScenarioCheck, Unread
 from simroute.config.inputs import open_outcomes, open_trace, run_calendar
 from simroute.config.names import (
+    PLACE,
+    WHO,
     KnownNames,
     Mention,
     check_mentions,
@@ -320,6 +322,8 @@ def readable_names(scenario: spec.Scenario, unread: Unread) -> dict[str, KnownNa
         "feature": unread.hides_names("features"),
         "task or feature": unread.hides_names("tasks", "features"),
         "provider": unread.hides_deployments,
+        WHO: unread.hides_names("tasks", "features", "users"),
+        PLACE: unread.hides_deployments,
     }
     return {kind: names for kind, names in known_names(scenario).items() if not hidden[kind]}
 

@@ -15,15 +15,17 @@ from typing import Any, NamedTuple
 from simroute.config.fields import Form, declared_fields
 from simroute.config.inputs import open_outcomes, open_trace
 from simroute.config.yaml_reader import Document, KeyPath
-from simroute.core.target import ROLES
+from simroute.core.target import EVERYBODY, ROLES
 from simroute.errors import nearest
 from simroute.models import spec
 from simroute.models.quality import UNKNOWN, accuracy
+from simroute.models.traffic_mix import user_weights
 from simroute.text import clean
 from simroute.traces.playback.columns import NOBODY, OTHERS, PlaybackColumns
 from simroute.traces.playback.write_columns import MAX_NAMES
 
-KINDS = ("target", "task", "feature", "task or feature", "provider")
+WHO, PLACE = "user, task or feature", "provider, domain or deployment"
+KINDS = ("target", "task", "feature", "task or feature", "provider", WHO, PLACE)
 MAX_LISTED = 12
 """Names in one line."""
 
@@ -107,8 +109,17 @@ def known_names(scenario: spec.Scenario) -> dict[str, KnownNames]:
     both = KnownNames(
         used, [name for name in unused if name not in used], tasks.more or features.more
     )
-    providers = dict.fromkeys(each.provider for each in scenario.deployments.values())
+    users = _logged_or_own("user", [EVERYBODY, *user_weights(load)], trace)
+    deployments = scenario.deployments
+    providers = dict.fromkeys(each.provider for each in deployments.values())
+    domains = {each.domain: None for each in deployments.values() if each.domain is not None}
     return {
+        WHO: KnownNames(
+            list(dict.fromkeys([EVERYBODY, *users.used, *both.used])),
+            [*users.unused, *both.unused],
+            users.more or both.more,
+        ),
+        PLACE: KnownNames(list({**providers, **domains, **dict.fromkeys(deployments)}), []),
         "task": tasks,
         "feature": features,
         "task or feature": both,

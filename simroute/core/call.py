@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 new = tuple.__new__
 """Makes a named tuple from all its fields, in a third of the time of its constructor."""
@@ -45,6 +45,17 @@ class Request(Protocol):
     def forbids(self) -> frozenset[str]:
         """Providers, and single deployments (`core.target.forbidden_name`), that must never see
         this request."""
+
+
+Key = Literal["session", "user", "feature", "task", "prompt", "request"]
+
+
+def key_of(request: Request, what: Key) -> str:
+    """What requests that belong together have in common; empty where this one does not say."""
+    if what in ("prompt", "request"):
+        return repr(request.key if what == "prompt" else request.id)
+    word = str(getattr(request, what))
+    return "" if word == "-" else word
 
 
 REQUEST: Final = 0

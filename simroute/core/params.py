@@ -43,6 +43,8 @@ PerMinute = Annotated[float, Unit("1/min"), Range(low=0, above=True)]
 Count = Annotated[int, Unit("count"), Range(low=0)]
 Positive = Annotated[int, Unit("count"), Range(low=1)]
 Factor = Annotated[float, Unit("factor"), Range(low=0, above=True)]
+AtLeastOne = Annotated[float, Unit("factor"), Range(low=1)]
+Ratio = Annotated[float, Unit("factor"), Range(0, 10)]
 Weight = Annotated[float, Unit("weight"), Range(low=0)]
 Name = Annotated[str, Unit("name")]
 TargetName = Annotated[str, Unit("target")]
@@ -52,9 +54,14 @@ TaskName = Annotated[str, Unit("task")]
 FeatureName = Annotated[str, Unit("feature")]
 WorkName = Annotated[str, Unit("task or feature")]
 ProviderName = Annotated[str, Unit("provider")]
+WhoName = Annotated[str, Unit("user, task or feature")]
+PlaceName = Annotated[str, Unit("provider, domain or deployment")]
 """Names of what a scenario or a replayed log has: `config.names` compares them with
 both, and says of unknown ones what is near."""
 Status = Annotated[int, Unit("status"), Range(100, 599)]
+Statuses = tuple[Status, ...]
+FAILURES = (408, 429, 500, 502, 503, 504, 529)
+"""Statuses after which asking somebody else, or again, may help."""
 When = Annotated[float | str, Unit("when")]
 """A moment of a run: seconds (or a duration) from its start, or a share of its horizon written as a
 percentage ("30%")."""

@@ -78,6 +78,11 @@ def _takes_four(code: CodeType) -> bool:
     return code.co_argcount == 4 and not various
 
 
+def restricts(layer: Any) -> bool:
+    """Whether a layer may say who must not see a request (`World.forbid`)."""
+    return bool(getattr(layer, "restricts", False))
+
+
 def background_work(
     layers: Mapping[str, Any], send: Send, view: Callable[[str], World]
 ) -> Iterator[Coroutine[Any, Any, None]]:

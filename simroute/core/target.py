@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Price(NamedTuple):
@@ -50,7 +50,7 @@ class Target(NamedTuple):
     …).
 
     rpm, tpm: the provider's limits a minute, None where there is none. window: seconds over which
-    it counts requests.
+    it counts requests. domain: a region, or what else it may fail with, "" where none is stated.
     """
 
     name: str
@@ -60,6 +60,11 @@ class Target(NamedTuple):
     rpm: float | None = None
     tpm: float | None = None
     window: float = 60.0
+    domain: str = ""
+
+
+EVERYBODY = "*"
+"""Who is meant where a rule holds for all users, tasks and features."""
 
 
 def forbidden_name(name: str) -> str:
@@ -77,15 +82,38 @@ def permitted(forbids: frozenset[str], targets: Mapping[str, Target]) -> dict[st
     return {name: target for name, target in targets.items() if permits(forbids, target)}
 
 
-FIRST, CHEAPEST, OTHER_COMPANY, SAME_FAMILY = ROLES = (
+Shared = Literal["targets", "model", "family", "provider"]
+
+
+def sharing(names: list[str], lead: str, targets: Mapping[str, Target], what: Shared) -> list[str]:
+    """Those of the names that have what `lead` has (`targets`: all of them), itself if none."""
+    if what == "targets":
+        return names
+    own = getattr(targets[lead], what)
+    return [name for name in names if getattr(targets[name], what) == own] or [lead]
+
+
+FIRST, CHEAPEST, OTHER_COMPANY, SAME_FAMILY, SAME_MODEL = ROLES = (
     "first",
     "cheapest",
     "other_company",
     "same_family",
+    "same_model",
 )
 """What a target may be called when one does not know its name:
 the first deployment; the cheapest one; the first of a provider not yet in the list; the next one of
-the same family as the first named."""
+the same family, or of the same model, as the first named."""
+
+
+def resolve_numbers(
+    table: Mapping[str, float], targets: Mapping[str, Target], price: Callable[[str], Price]
+) -> dict[str, float]:
+    """A number for each deployment, from those for names and roles, which add up."""
+    numbers: dict[str, float] = {}
+    for wanted, number in table.items():
+        for name in resolve([wanted], targets, price):
+            numbers[name] = numbers.get(name, 0.0) + number
+    return numbers
 
 
 def resolve(
@@ -114,6 +142,10 @@ def resolve(
                 target
                 for target in free
                 if target.family == lead.family and target.name != lead.name
+            ]
+        elif name == SAME_MODEL:
+            fits = [
+                target for target in free if target.model == lead.model and target.name != lead.name
             ]
         else:
             raise KeyError(name)

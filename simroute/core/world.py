@@ -145,8 +145,15 @@ class World(Protocol):
         """Whom this request was sent to and given up waiting for, as long as what that costs is not
         in `spent` (live: for ever)."""
 
+    def forbid(self, call: Call, forbids: frozenset[str]) -> None:
+        """From now on this request must not be seen by these, as `Request.forbids` says it; the
+        world refuses what is sent there. For layers that say `restricts = True` of their class."""
+
     def ping(self, target: str) -> Call:
         """A call of a layer's own, for its `background`: it belongs to no request."""
+
+    def copy(self, call: Call, target: str) -> Call:
+        """A call of a layer's own that asks `target` the same; it belongs to no request, either."""
 
     def judge(
         self, call: Call, outcome: Outcome, judge: Judge, stream: str = ""

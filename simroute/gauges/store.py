@@ -65,7 +65,7 @@ class Store(Mapping[Hashable, Any], Mergeable):
 
     @classmethod
     def merge(cls, states: Sequence[Self], known: Sequence[float | None], now: float) -> float:
-        """Answers kept, with their age; not how often others used them."""
+        """What is kept, with its age; not how often others used it."""
         since = [-math.inf if each is None else each for each in known]
         fresh: dict[Hashable, tuple[float, Any]] = {}
         for state in states:

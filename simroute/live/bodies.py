@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from simroute.errors import InputError
+from simroute.worlds.live import LiveRequest
 from simroute.worlds.live.answers import CHARACTERS_A_TOKEN, MOST_TOKENS, loads, text_length
 from simroute.worlds.live.http import encoded_body
-from simroute.worlds.live.world import LiveRequest
 
 if TYPE_CHECKING:
     from simroute.live.semantics import Question

@@ -49,6 +49,7 @@ class LiveDeployment:
     base_url: Annotated[Name, Doc("up to /chat/completions, e.g. https://api.openai.com/v1")]
     api_key_env: Annotated[Name | None, Doc("the environment variable that holds the key")] = None
     family: Annotated[Name | None, Doc("siblings have one; default: the model's first word")] = None
+    domain: Annotated[Name | None, Doc("a region, for rules of who may see a request")] = None
     price: Annotated[spec.PriceList | None, Doc("default: the catalogue's")] = None
     limits: LiveLimits = field(default_factory=LiveLimits)
     max_input_tokens: Annotated[
@@ -126,7 +127,9 @@ def _add(fleet: Any, name: str, data: Any, document: Document) -> None:
         fleet.embedder[name] = endpoint, price
         return
     family = entry.family or entry.model.split("/")[-1].split("-")[0].lower()
-    fleet.targets[name] = Target(name, entry.provider, entry.model, family, limits.rpm, limits.tpm)
+    fleet.targets[name] = Target(
+        name, entry.provider, entry.model, family, limits.rpm, limits.tpm, domain=entry.domain or ""
+    )
     fleet.prices[name] = price
     own = entry.max_input_tokens
     fleet.windows[name] = own or catalogue_window(entry.provider, entry.model)

@@ -22,4 +22,5 @@ def as_target(
         for rates in zip(*((limits.rpm, limits.tpm) for limits in granted), strict=True)
     )
     window = min(limits.window for limits in granted)
-    return Target(name, deployment.provider, deployment.model, family, rpm, tpm, window)
+    domain = deployment.domain or ""
+    return Target(name, deployment.provider, deployment.model, family, rpm, tpm, window, domain)

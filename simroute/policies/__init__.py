@@ -1,6 +1,7 @@
 """The layers, one file each. Importing this package registers them."""
 
 from simroute.policies import (
+    balance,
     bandit,
     breaker,
     budget,
@@ -12,12 +13,14 @@ from simroute.policies import (
     health,
     hedge,
     limit,
+    permit,
     predict,
     quality_bar,
     queue,
     recorded,
     retry,
     route,
+    shadow,
     shed,
     static_answer,
     throttle,
@@ -25,6 +28,7 @@ from simroute.policies import (
 )
 
 __all__ = [
+    "balance",
     "bandit",
     "breaker",
     "budget",
@@ -36,12 +40,14 @@ __all__ = [
     "health",
     "hedge",
     "limit",
+    "permit",
     "predict",
     "quality_bar",
     "queue",
     "recorded",
     "retry",
     "route",
+    "shadow",
     "shed",
     "static_answer",
     "throttle",

@@ -22,6 +22,8 @@ class Route:
     at a provider that the request forbids. Roles are resolved once; `price` looks at prices each
     time.
 
+    Sources: what gateways call cost-based, latency-based and weighted routing (LiteLLM, Kong).
+
     Example:
 
         route:    {by: task, tasks: {extract: cheapest}, default: first}

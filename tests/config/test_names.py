@@ -145,6 +145,29 @@ def test_a_providers_name_in_forbid_is_checked_too(tmp_path):
     assert [note for note in made.notes if "google" in note]
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("only: {maler: [them]}", "no such user, task or feature; did you mean mailer"),
+        ("forbid: {mailer: [thm]}", "no such provider, domain or deployment: 'thm'; did you "),
+    ],
+)
+def test_a_slip_in_a_rule_of_a_policy_is_refused(tmp_path, rule, said):
+    """It would protect nobody, or refuse everything."""
+    with pytest.raises(InputError, match=said):
+        named(tmp_path, f"permit: {{{rule}}}\n")
+
+
+def test_rules_name_users_tasks_features_everybody_providers_and_deployments(tmp_path):
+    """All of them are known, and others are noted: a policy may be meant for other traffic."""
+    known = "permit: {only: {mailer: [us, first]}, forbid: {'*': [them], chat: [second]}}\n"
+    deployments = SCENARIO.replace("\ndeployments:", "\n  users: {ann: 1}\ndeployments:")
+    rules = known.replace("mailer", "ann").replace("first", "second")
+    assert not [note for note in named(tmp_path, rules, deployments).notes if "permit" in note]
+    (note,) = [n for n in named(tmp_path, "permit: {only: {zoe: [us]}}\n").notes if "zoe" in n]
+    assert "nothing here has the user, task or feature 'zoe', so it changes nothing" in note
+
+
 def test_forbid_holds_for_a_feature_that_only_the_log_has(tmp_path):
     """Its requests never reach the provider; a feature that neither has is refused."""
     scenario = (

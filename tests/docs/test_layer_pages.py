@@ -30,7 +30,6 @@ WAITING = {
     "limit",
     "predict",
     "quality_bar",
-    "route",
     "throttle",
     "timeout",
 }

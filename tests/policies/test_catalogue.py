@@ -25,6 +25,7 @@ from twins import Play, live, same, simulated
 
 KINDS = kinds()
 OWN_TESTS = {
+    "shadow": "what a copy costs that the end of a run cuts only its provider knows: test_shadow",
     "recorded": "follows a log, and a live call is in none",
     **dict.fromkeys(
         ("bandit", "cascade", "classify", "fan_out", "predict", "quality_bar"),
@@ -36,7 +37,6 @@ WITHOUT_SOURCE = {
     "cache",
     "limit",
     "retry",
-    "route",
     "timeout",
 }
 SCRIPT = {

@@ -15,8 +15,8 @@ from simroute.gateways.litellm.selection import Deployment
 from simroute.gateways.litellm.settings import Profile, ProviderBudget
 from simroute.testing import clock
 from simroute.testing.conformance.verdict import Config, Differs, Inexpressible
+from simroute.worlds.live import LiveRequest, LiveWorld
 from simroute.worlds.live.streams import HeardRest
-from simroute.worlds.live.world import LiveRequest, LiveWorld
 
 TOKENS = 10, 20
 """Of a call whose answer does not say."""

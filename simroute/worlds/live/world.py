@@ -6,65 +6,24 @@ import asyncio
 import hashlib
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from simroute.core import Call, Logged, Match, Outcome, Price, Rest, Target, stack
+from simroute.core import Call, Logged, Match, Outcome, Price, Target, stack
 from simroute.core.stack import background_work
 from simroute.core.target import permits
 from simroute.worlds.live import kernel
 from simroute.worlds.live.answers import Whole, whole_of
 from simroute.worlds.live.experts import ExpertFunctions, Experts
+from simroute.worlds.live.request import LiveRequest, copied, pinging
 from simroute.worlds.live.rows import Row, arrived_tokens, cut_off
 from simroute.worlds.live.seams import Semantics, Transport
 from simroute.worlds.periods import Periods
 
-PING = b'{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}'
 NOBODY = ExpertFunctions()
 NO_WINDOWS: Mapping[str, int | None] = {}
 MOST_TURNS = 20
 """Of the loop, for which sends that are cancelled may go on."""
-
-
-@dataclass(eq=False, slots=True)
-class LiveRequest:
-    """A request of a caller. `payload` is what the transport sends: the body in JSON, without its
-    model.
-
-    is_repeatable: what it asks for has one answer, which a cache may give again. is_kept: a cache
-    or a judge may want its stream. wants_usage: its caller asked a stream for usage. nano: billed
-    so far; twice_nano: the part of it that the estimates of `unbilled` hold as well. under_way:
-    sends that have not ended. classified: by layer, the task that it is taken for.
-    """
-
-    id: int
-    key: Any
-    arrival: float
-    task: str = "-"
-    user: str = "-"
-    feature: str = "-"
-    session: str = "-"
-    input_tokens: int = 0
-    max_output_tokens: int = 4096
-    streamed: bool = False
-    forbids: frozenset[str] = frozenset()
-    replica: int = 0
-    payload: bytes = field(default=b"{}", repr=False)
-    is_repeatable: bool = False
-    is_kept: bool = False
-    wants_usage: bool = False
-    sends: dict[str, int] = field(default_factory=dict)
-    asked: dict[tuple[str, str], int] = field(default_factory=dict)
-    attempts: int = 0
-    under_way: int = 0
-    nano: int = 0
-    twice_nano: int = 0
-    unbilled: list[str] = field(default_factory=list)
-    classified: dict[str, str] = field(default_factory=dict)
-    rests: list[Rest] = field(default_factory=list)
-    question: Callable[[], Any] | None = field(default=None, repr=False)
-    meaning: Any = field(default=None, repr=False)
 
 
 class View:
@@ -94,7 +53,8 @@ class View:
         self.evaluated = partial(experts.evaluated, *place)
         self.emit = partial(world.emit, layer, replica)
         self.uniform = partial(world.uniform, layer)
-        self.ping = partial(world.ping, replica)
+        self.ping, self.copy = partial(world.ping, replica), partial(world.copy, replica)
+        self.forbid = world.forbid
 
     def logged(self, call: Call) -> Logged | None:
         return None  # a live call is in no log
@@ -344,18 +304,16 @@ class LiveWorld:
     def own_answer(self, call: Call, text: str, quality: float) -> Whole:
         return whole_of(text)
 
+    def forbid(self, call: Call, forbids: frozenset[str]) -> None:
+        request: Any = call.request
+        request.forbids |= forbids
+
     def ping(self, replica: int, target: str) -> Call:
         self._pings += 1
-        request = LiveRequest(
-            -1,
-            ("ping", self._pings),
-            kernel.now(),
-            replica=replica,
-            max_output_tokens=1,
-            input_tokens=1,
-            payload=PING,
-        )
-        return Call(request, target, True, True)
+        return Call(pinging(self._pings, kernel.now(), replica), target, True, True)
+
+    def copy(self, replica: int, call: Call, target: str) -> Call:
+        return Call(copied(call.request, kernel.now(), replica), target, True, True)
 
     def emit(
         self,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from simpy import Environment
 
 from simroute.core import Call, Outcome, Target, stack
-from simroute.core.stack import background_work
+from simroute.core.stack import background_work, restricts
 from simroute.core.target import permits
 from simroute.core.world import Send
 from simroute.ledger import Ledger
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from simroute.models.blocks import Block
 
 new = tuple.__new__
+UNRESTRICTED = "a layer that calls world.forbid says `restricts = True` of itself"
 
 
 class View:
@@ -61,7 +62,8 @@ class View:
         )
         self.emit = partial(world.emit, layer, replica)
         self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
-        self.ping = partial(world.ping, replica)
+        self.ping, self.copy = partial(world.ping, replica), partial(world.copy, replica)
+        self.forbid = world.forbid
 
 
 class SimWorld:
@@ -99,6 +101,8 @@ class SimWorld:
         self.senses = Senses(self.kernel, weather, self.upstreams)
         self.experts = Experts(self.kernel, weather)
         self.stacks = list(stacks)
+        rules = (restricts(layer) for layers in stacks for layer in layers.values())
+        self.restricted = bool(residency) or any(rules)
         self.entries = [
             stack(layers, self.way_out, partial(self._view, replica))
             for replica, layers in enumerate(stacks)
@@ -116,7 +120,7 @@ class SimWorld:
     @property
     def way_out(self) -> Send:
         """What the innermost layer sends by."""
-        return self.send if self.forbidden is None else self._send_if_permitted
+        return self._send_if_permitted if self.restricted else self.send
 
     # -- the run -----------------------------------------------------------------------------------
 
@@ -206,6 +210,13 @@ class SimWorld:
             return Refusal(upstream.name)
         return self.send(call)
 
+    def forbid(self, call: Call, forbids: frozenset[str]) -> None:
+        """From now on the request must not be seen by these."""
+        if not self.restricted:
+            raise RuntimeError(f"{UNRESTRICTED}; add it to the class")
+        request: Any = call.request
+        request.forbids |= forbids
+
     # -- rows of events, and work between calls ----------------------------------------------------
 
     def emit(
@@ -245,6 +256,14 @@ class SimWorld:
         request: SimRequest = SimRequest()
         request.arrive(self, self._ping_blocks[replica], number % BLOCK)
         request.id, request.replica, request.forbids = -1, replica, NOBODY
+        return Call(request, target, True, True)
+
+    def copy(self, replica: int, call: Call, target: str) -> Call:
+        """The same with what a request asks, and with its luck."""
+        original: Any = call.request
+        request: SimRequest = SimRequest()
+        request.arrive(self, original.block, original.i)
+        request.id, request.replica, request.forbids = -1, replica, original.forbids
         return Call(request, target, True, True)
 
     def _begin_background(self, replica: int) -> None:
