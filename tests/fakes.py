@@ -12,6 +12,7 @@ from typing import Any
 from simpy import Environment
 
 from simroute.core import (
+    Allowance,
     Call,
     Classifier,
     Evaluation,
@@ -103,6 +104,7 @@ class FakeWorld:
         self.events: list[tuple[float, str]] = []
         self.details: list[dict[str, Any]] = []
         self.seen: list[Outcome] = []
+        self.left: dict[str, dict[str, Allowance]] = {}
         self.bills: dict[int, float] = defaultdict(float)
         self.given_up: dict[int, list[str]] = defaultdict(list)
 
@@ -115,6 +117,12 @@ class FakeWorld:
     def fits(self, call: Call, target: str) -> bool:
         window = self.windows.get(target)
         return window is None or call.request.input_tokens <= window
+
+    def limit_connection(self, call: Call, seconds: float) -> None:
+        """All connections are there."""
+
+    def allowances(self, target: str) -> dict[str, Allowance]:
+        return self.left.get(target, {})
 
     def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
         return Periods()(self.now(), kind, zone, reset)

@@ -287,6 +287,7 @@ async def caller(gateway, play, number):
         ("question", key),
         play.arrivals[number],
         task=TASK,
+        session=str(number),
         input_tokens=TOKENS_IN,
         streamed=play.streamed,
         forbids=play.forbids,

@@ -258,15 +258,24 @@ def _breaker_conflicts(layer: Any) -> Iterator[str]:
 
 
 def _retry_conflicts(layer: Any) -> Iterator[str]:
-    """Parameters of a retry budget that another one replaces."""
+    """Parameters that another one replaces, or that wait for one that is not there."""
+    if not layer.pause_elsewhere and layer.where == "same":
+        yield "pause_elsewhere: no retry goes elsewhere; write where: model, or leave it out"
+    if layer.takes > 0 and layer.deadline is None:
+        yield "takes: is only looked at with a deadline; add deadline, or leave it out"
     budget = layer.budget
-    if budget is None or budget.tokens is None:
+    if budget is None:
         return
     usual = type(budget)()
+    if budget.rule != "costs" and (budget.cost, budget.costs) != (usual.cost, usual.costs):
+        yield "budget.cost: is only looked at with rule: costs; write that, or leave it out"
+    if budget.tokens is None and budget.rule == "deposits":
+        return
+    beside = "tokens" if budget.rule == "deposits" else f"rule: {budget.rule}"
     if budget.reserve != usual.reserve:
-        yield "budget.reserve: is not looked at beside tokens; leave one of them out"
+        yield f"budget.reserve: is not looked at beside {beside}; leave one of them out"
     if budget.ttl != usual.ttl and budget.failures is None:
-        yield "budget.ttl: is not looked at beside tokens; leave it out, or give failures"
+        yield f"budget.ttl: is not looked at beside {beside}; leave it out, or give failures"
 
 
 def _hedge_conflicts(layer: Any) -> Iterator[str]:

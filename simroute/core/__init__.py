@@ -8,10 +8,11 @@ from simroute.core.call import Call, Request
 from simroute.core.experts import Classifier, Evaluation, Predictor
 from simroute.core.outcome import Outcome, Rest
 from simroute.core.stack import Policy, formula, layer, registry, stack
-from simroute.core.target import Price, Target, resolve
+from simroute.core.target import Allowance, Price, Target, resolve
 from simroute.core.world import Cancelled, Gate, Judge, Logged, Match, Send, World
 
 __all__ = [
+    "Allowance",
     "Call",
     "Cancelled",
     "Classifier",

@@ -117,6 +117,7 @@ CAUSES = {
     "invalid": "client error",
     "caller_left": "the caller gave up",
     "refused": "connection refused",
+    "unreachable": "no connection",
     "reset": "connection reset",
     "invalid_body": "invalid body",
     "context_length": "context length",

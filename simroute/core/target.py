@@ -45,6 +45,15 @@ class Price(NamedTuple):
         return (3 * self.input + self.output) / 4
 
 
+class Allowance(NamedTuple):
+    """What a provider says of one of its limits. granted: how much there may be at once; left: how
+    much there is; reset: seconds until there is all of it. NaN where it does not say."""
+
+    granted: float
+    left: float
+    reset: float
+
+
 class Target(NamedTuple):
     """A deployment: one model at one provider. `family` groups siblings (claude, gpt, gemini, llama
     …).
@@ -91,6 +100,22 @@ def sharing(names: list[str], lead: str, targets: Mapping[str, Target], what: Sh
         return names
     own = getattr(targets[lead], what)
     return [name for name in names if getattr(targets[name], what) == own] or [lead]
+
+
+def next_alike(
+    here: str | None, targets: Mapping[str, Target], what: str, forbids: frozenset[str]
+) -> str | None:
+    """The next deployment, in order and round again, that has the same `what` (such as the model)
+    and is permitted; None where there is no other. here: None for the first of all."""
+    here = next(iter(targets)) if here is None else here
+    alike = getattr(targets[here], what)
+    group = [
+        name
+        for name, target in targets.items()
+        if name == here or (getattr(target, what) == alike and permits(forbids, target))
+    ]
+    following = group[(group.index(here) + 1) % len(group)]
+    return None if following == here else following
 
 
 FIRST, CHEAPEST, OTHER_COMPANY, SAME_FAMILY, SAME_MODEL = ROLES = (

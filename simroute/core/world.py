@@ -13,7 +13,7 @@ from simroute.core.call import Call
 from simroute.core.experts import Classifier, Evaluation, Predictor
 from simroute.core.outcome import Outcome, Rest
 from simroute.core.params import Doc, Seconds, Share, Usd
-from simroute.core.target import Price, Target
+from simroute.core.target import Allowance, Price, Target
 
 STANDARD = NormalDist()
 
@@ -133,6 +133,15 @@ class World(Protocol):
 
     def fits(self, call: Call, target: str) -> bool:
         """Whether the prompt is no longer than `target` can read, as far as that is known."""
+
+    def allowances(self, target: str) -> Mapping[str, Allowance]:
+        """What the provider's latest answer said of its limits, by "requests", "tokens",
+        "input-tokens" and "output-tokens", where it said anything. To be asked when one has just
+        come: a simulated provider answers as of now."""
+
+    def limit_connection(self, call: Call, seconds: float) -> None:
+        """Sends of this request from now on wait no longer than that for a connection (503, error
+        unreachable)."""
 
     def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
         """Begin and end (s) of the calendar's day, week or month (`kind`) that it is now; each

@@ -4,6 +4,8 @@ adaptive retry mode (1.44.5), after TCP CUBIC (RFC 8312)."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any, Self
 
 from simroute.gauges.bucket import Bucket
 
@@ -53,6 +55,14 @@ class MeasuredRate:
         return self.rate
 
 
+class OwnBucket(Bucket):
+    """One that no other replica knows of: each learns a rate of its own."""
+
+    @classmethod
+    def merge(cls, states: Sequence[Self], known: Sequence[Any], now: float) -> Any:
+        """Nothing."""
+
+
 class AdaptiveRate:
     """A bucket whose rate follows the curve, never above twice what is measured; without bound
     until the first call is throttled, and never below `least` a second."""
@@ -68,7 +78,7 @@ class AdaptiveRate:
         self.is_on, self._least = False, least
         self._curve = CubicCurve(0.0, began, scale, decrease)
         self._measured = MeasuredRate(began, weight)
-        self._bucket = Bucket(1.0, max(1.0, least))
+        self._bucket = OwnBucket(1.0, max(1.0, least))
         self._bucket.spend(began, 1.0)
 
     @property
@@ -76,18 +86,20 @@ class AdaptiveRate:
         """Calls a second that are let in; infinite until the first is throttled."""
         return self._bucket.refill if self.is_on else math.inf
 
-    def wait(self, now: float, calls: float = 1.0) -> float:
-        """Seconds until there has been room for so many, one after another; 0 when there is."""
+    def wait(self, now: float, calls: int = 1) -> float:
+        """Seconds until there has been room for so many, one after another, as the rate is now."""
         if not self.is_on:
             return 0.0
         bucket = self._bucket
         beyond = max(0.0, calls - bucket.capacity) / bucket.refill
-        return bucket.wait(now, min(calls, bucket.capacity)) + beyond
+        return bucket.wait(now, min(float(calls), bucket.capacity)) + beyond
 
-    def take(self, now: float) -> None:
-        """A call is let in."""
-        if self.is_on:
+    def take(self, now: float) -> float:
+        """0 if there is room for a call, which is let in, else the seconds until there will be."""
+        wait = self.wait(now)
+        if wait == 0 and self.is_on:
             self._bucket.spend(now, 1.0)
+        return wait
 
     def give_back(self, now: float) -> None:
         """A call that was let in was never sent."""

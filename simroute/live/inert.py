@@ -58,8 +58,15 @@ def _inert(
         kind = layer.kind
         if kind == "budget" and layer.usd is None:
             yield name, kind, "no sum is given; add usd"
-        elif kind == "limit" and not (layer.rpm or layer.tpm or granted):
-            yield name, kind, "no limit is given; add rpm or tpm, here or to a deployment's limits"
+        elif kind == "limit" and not (layer.rpm or layer.tpm or layer.rates or layer.told):
+            if layer.each != "deployment":
+                yield name, kind, f"no limit is given; add rpm or tpm for each {layer.each}"
+            elif not granted:
+                yield (
+                    name,
+                    kind,
+                    "no limit is given; add rpm or tpm, here or to a deployment's limits",
+                )
         elif kind == "cache" and layer.match == "semantic" and not has_embedder:
             yield (
                 name,

@@ -27,7 +27,7 @@ MOST_NAMED = 10_000
 MOST_OPEN = 64
 """Blocks of requests whose draws are remembered."""
 CONTROL = "control"
-BROKEN = frozenset({"refused", "reset"})
+BROKEN = frozenset({"refused", "unreachable", "reset"})
 """Failures of a connection: it ends without an answer."""
 
 

@@ -15,7 +15,8 @@ class Nature(NamedTuple):
     """Of a kind of failure.
 
     status, error: what policies see, and gateways give for it. lasts: as long as an `error`, a
-    tenth of it (a `trip`: one round trip, no work), an `answer`, a `part` of one, or for ever.
+    tenth of it (a `trip`: one round trip, no work), as a client waits for a `connection`, an
+    `answer`, a `part` of one, or for ever.
     bills: nothing, the `whole` answer, or the tokens `so far`. again: whether the same request may
     be answered there when it is sent once more; otherwise it meets the same failure again.
     """
@@ -29,6 +30,7 @@ class Nature(NamedTuple):
 
 NATURES: dict[ErrorKind, Nature] = {
     "refused": Nature(503, "refused", "trip", "nothing", True),
+    "unreachable": Nature(503, "unreachable", "connection", "nothing", True),
     "reset": Nature(503, "reset", "part", "so far", True),
     "hang": Nature(504, "hang", "for ever", "nothing", True),
     "invalid_body": Nature(502, "invalid_body", "answer", "whole", True),
@@ -40,6 +42,8 @@ NATURES: dict[ErrorKind, Nature] = {
 that fails for 503, a body that nobody can read for 502; OpenAI's `insufficient_quota` is a 429 and
 its `context_length_exceeded` a 400, both free; a `finish_reason` of `content_filter` comes with
 200, is billed, and no gateway tries again after it."""
+CONNECT_S = 5.0
+"""Seconds that a client waits for a connection, unless a policy says otherwise; a gateway's own."""
 ROUND_TRIP = 0.1
 """Of the time of an error: what a connection takes that is refused."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from simroute.core import Call, Gate, Outcome, Send, World, layer, resolve
-from simroute.core.params import Doc, Positive, Range, Seconds, Status, TargetName, Unit
+from simroute.core.params import FAILURES, Doc, Positive, Range, Seconds, Status, TargetName, Unit
 from simroute.core.target import permits
 from simroute.gauges.quantile import RecentQuantile
 from simroute.gauges.retry_budget import RetryBudgetState
@@ -72,15 +72,7 @@ class Hedge:
     ] = 0.1
     statuses: Annotated[
         tuple[Status, ...], Doc("failures for which the next copy goes at once")
-    ] = (
-        408,
-        429,
-        500,
-        502,
-        503,
-        504,
-        529,
-    )
+    ] = FAILURES
     max_retry_after: Annotated[Seconds, Doc("no further copy when it asks for more")] = 60.0
 
     def __post_init__(self) -> None:

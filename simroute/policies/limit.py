@@ -2,79 +2,23 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
-from simroute.core import Call, Gate, Outcome, Request, Send, World, layer
-from simroute.core.params import Doc, Period, PerMinute, Range, Seconds, Unit
-from simroute.gauges.bucket import Bucket
-from simroute.gauges.latency import Recent
+from simroute.core import Call, Gate, Outcome, Send, World, layer
+from simroute.core.params import Doc, Name, Period, PerMinute, Range, Seconds, Unit
+from simroute.gauges.line import Order
+from simroute.gauges.meters import MINUTE, Meters
+from simroute.policies.turns import wait_for_turn
 
 
-class Meters:
-    """Requests and tokens a minute of one target, both or nothing, and the line of those who wait
-    for them."""
+@dataclass(frozen=True)
+class Rates:
+    """Of one user, feature or the like."""
 
-    def __init__(self, rpm: float | None, tpm: float | None, window: float = 60.0) -> None:
-        self.requests = None
-        if rpm is not None:
-            at_once = rpm if window == 60.0 else rpm * window / 60
-            self.requests = Bucket(max(1.0, at_once), rpm / 60)
-        self.tokens = Bucket(max(1.0, tpm), tpm / 60) if tpm is not None else None
-        self.output = Recent(3600.0)
-        self.shut_until = 0.0
-        self.line: OrderedDict[Gate, int] = OrderedDict()
-        self.asked = 0
-
-    def estimate(self, request: Request) -> int:
-        """Tokens: the input and the output seen lately; a request beyond the whole limit takes all
-        of it."""
-        output = self.output.mean
-        tokens = round(
-            request.input_tokens + (output if output is not None else request.max_output_tokens / 8)
-        )
-        return tokens if self.tokens is None else min(tokens, int(self.tokens.capacity))
-
-    def wait(self, now: float, requests: int, tokens: int) -> float:
-        """Seconds until there has been room for so many, one after another; together they may be
-        more than a bucket holds."""
-        wait = max(0.0, self.shut_until - now)
-        for bucket, amount in ((self.requests, requests), (self.tokens, tokens)):
-            if bucket is not None:
-                full = bucket.capacity
-                wait = max(
-                    wait,
-                    bucket.wait(now, min(amount, full)) + max(0.0, amount - full) / bucket.refill,
-                )
-        return wait
-
-    def take(self, now: float, tokens: int) -> float:
-        """0 if there is room for one more request, which is now taken, else the seconds until there
-        will be."""
-        wait = self.wait(now, 1, tokens)
-        if wait == 0:
-            self.give(now, -1, -tokens)
-        return wait
-
-    def give(self, now: float, requests: int, tokens: int) -> None:
-        """Give back what was reserved and not used; negative: take, or owe."""
-        for bucket, amount in ((self.requests, requests), (self.tokens, tokens)):
-            if bucket is not None:
-                bucket.settle(now, amount, 0)
-
-    def join(self, turn: Gate, tokens: int) -> None:
-        """Stand in line; whoever is first has his turn."""
-        self.line[turn] = tokens
-        self.asked += tokens
-        next(iter(self.line)).open()
-
-    def leave(self, turn: Gate) -> None:
-        """Go, with or without; the next has his turn."""
-        self.asked -= self.line.pop(turn)
-        if self.line:
-            next(iter(self.line)).open()
+    rpm: Annotated[PerMinute | None, Doc("requests a minute; none: any number")] = None
+    tpm: Annotated[PerMinute | None, Doc("tokens a minute; none: any number")] = None
 
 
 @layer("limit")
@@ -86,7 +30,11 @@ class Limit:
 
     Reserves input tokens and the output seen lately, and settles what an answer used. What failed
     or was given up stays charged, as providers count it; what an inner layer refused or answered
-    itself does not. A 429 with Retry-After shuts the target until then.
+    itself does not. A 429 with Retry-After shuts the target until then. With `each: user` and the
+    like it counts whose call it is instead of where it goes, and may stand anywhere; `rates` has
+    those that differ, and who has none is not limited. Sources: OpenAI's and Anthropic's pages on
+    rate limits, for how calls count and what headers say; Goyal, Vin and Cheng, start-time fair
+    queueing (1996), for `line`.
 
     Example:
 
@@ -100,7 +48,9 @@ class Limit:
     `wait: 0` all excess goes there. `headroom` keeps a share unused, since token counts are
     estimated before the answer is there: too little of it and the provider's 429 comes all the
     same, too much and calls wait for room that was there. With several gateway replicas each keeps
-    the whole limit to itself, unless state is shared: divide by their number.
+    the whole limit to itself, unless state is shared: divide by their number, or let them believe
+    what each answer says is left (`told`), which knows what others who use the account have taken,
+    though not what they will.
     """
 
     rpm: Annotated[
@@ -118,58 +68,76 @@ class Limit:
         float, Unit("share"), Range(0, 0.99), Doc("share of the limit that is left unused")
     ] = 0.0
 
+    each: Annotated[
+        Literal["deployment", "user", "feature", "task", "session", "all"],
+        Doc("whose calls are counted together: with anything but deployment, rpm and tpm are ours"),
+    ] = "deployment"
+    rates: Annotated[dict[Name, Rates], Doc("other rates than rpm and tpm, by name")] = field(
+        default_factory=dict
+    )
+    line: Annotated[Order, Doc("in which order those go who wait")] = field(default_factory=Order)
+    told: Annotated[
+        bool,
+        Doc("believe what answers say is left (x-ratelimit-remaining and the like), if it is less"),
+    ] = False
+
     def __post_init__(self) -> None:
-        self._meters: dict[str, Meters] = {}
+        self._meters: dict[str, Meters[Gate]] = {}
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         target = call.target if call.target is not None else next(iter(world.targets()))
-        meters = self._of(target, world)
+        meters = self._of(target, call, world)
         tokens = meters.estimate(call.request)
-        wait = await self._room(meters, tokens, world)
+        wait = await self._room(meters, tokens, call, world)
         if wait > 0:
             return Outcome.rejected(by="limit", status=429, target=target, retry_after=wait)
         outcome = await send(call)
-        return outcome.then(partial(self._settle, meters, tokens, world))
+        told = target if self.told and self.each == "deployment" else None
+        return outcome.then(partial(self._settle, meters, tokens, told, world))
 
-    async def _room(self, meters: Meters, tokens: int, world: World) -> float:
+    async def _room(self, meters: Meters[Gate], tokens: int, call: Call, world: World) -> float:
         """0 when there is room and it is taken, at once or after a wait; else the seconds that were
         too long."""
-        now = world.now()
-        if not meters.line and meters.take(now, tokens) == 0:
+        now, line = world.now(), meters.line
+        if not line and meters.take(now, tokens) == 0:
             return 0.0
-        wait = meters.wait(now, len(meters.line) + 1, meters.asked + tokens)
-        return wait if wait > self.wait else await self._turn(meters, tokens, world)
-
-    async def _turn(self, meters: Meters, tokens: int, world: World) -> float:
-        until = world.now() + self.wait + 1e-6  # rounding must not refuse whoever has waited
-        turn = world.gate()
-        meters.join(turn, tokens)
-        try:
-            await turn
-            while (wait := meters.take(world.now(), tokens)) > 0 and world.now() + wait <= until:
-                await world.sleep(wait)
+        wait = meters.wait(now, len(line) + 1, line.asked + tokens)
+        if wait > self.wait and line.is_plain:
             return wait
-        finally:
-            meters.leave(turn)
+        take = partial(meters.take, tokens=tokens)
+        return await wait_for_turn(line, take, self.wait, (call.request, tokens), world)
 
-    def _of(self, target: str, world: World) -> Meters:
-        if target not in self._meters:
+    def _of(self, target: str, call: Call, world: World) -> Meters[Gate]:
+        key = target if self.each == "deployment" else getattr(call.request, self.each, "")
+        if key not in self._meters:
             known = world.targets()[target]
-            rpm, tpm = (
-                own if own is not None else granted
-                for own, granted in ((self.rpm, known.rpm), (self.tpm, known.tpm))
-            )
+            own = self.rates.get(key, Rates(self.rpm, self.tpm))
+            rpm, tpm, window = own.rpm, own.tpm, self.window
+            if self.each == "deployment":
+                rpm = known.rpm if rpm is None else rpm
+                tpm = known.tpm if tpm is None else tpm
+                window = known.window if window is None else window
             left = 1.0 - self.headroom
-            window = known.window if self.window is None else self.window
-            self._meters[target] = Meters(rpm and rpm * left, tpm and tpm * left, window)
-        return self._meters[target]
+            self._meters[key] = Meters(
+                rpm and rpm * left, tpm and tpm * left, window or MINUTE, self.line
+            )
+        return self._meters[key]
 
-    def _settle(self, meters: Meters, reserved: int, world: World, outcome: Outcome) -> None:
+    def _settle(
+        self,
+        meters: Meters[Gate],
+        reserved: int,
+        told: str | None,
+        world: World,
+        outcome: Outcome,
+    ) -> None:
         now = world.now()
         if outcome.status == 429 and outcome.retry_after is not None and not outcome.by:
-            meters.shut_until = max(meters.shut_until, now + outcome.retry_after)
+            meters.shut(now + outcome.retry_after)
         if outcome.error == "rejected" or outcome.cached != "no":
             meters.give(now, 1, reserved)
         elif outcome.ok:
             meters.output.add(now, outcome.output_tokens)
             meters.give(now, 0, reserved - outcome.input_tokens - outcome.output_tokens)
+        if told is not None and not outcome.by:
+            meters.believe(now, world.allowances(told))

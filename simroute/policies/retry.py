@@ -3,56 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
 from simroute.core.outcome import STATUS
-from simroute.core.params import Doc, Period, Positive, Rate, Seconds, Share, Status
+from simroute.core.params import Doc, Period, Positive, Seconds, Status
+from simroute.core.target import next_alike
 from simroute.gauges.backoff import Backoff
-from simroute.gauges.retry_budget import RetryBudgetState
-from simroute.gauges.retry_tokens import FailureShare, RetryTokens
+from simroute.gauges.pauses import PauseRules, Pauses
+from simroute.gauges.retry_after import RetryAfterRule
+from simroute.gauges.retry_purse import Purse, RetryBudget
 
 QUOTA = "insufficient_quota"
 """A 429 that waiting does not help."""
-
-
-@dataclass(frozen=True)
-class RetryBudget:
-    """Retries may be a share of recent calls, and so many a second in any case (Finagle's
-    RetryBudget); or of all calls, from a bucket of `tokens`. Either may be stopped while too much
-    fails."""
-
-    share: Annotated[Share, Doc("retries by calls of the last `ttl`")] = 0.2
-    reserve: Annotated[Rate, Doc("retries there are in any case")] = 10.0
-    ttl: Annotated[Period, Doc("how long a call counts")] = 10.0
-    deposit: Annotated[
-        Literal["call", "success"],
-        Doc(
-            "what counts for `share`: each call, or each that succeeds, so that none is left when "
-            "all fail"
-        ),
-    ] = "call"
-    tokens: Annotated[
-        Positive | None,
-        Doc(
-            "a bucket of so many retries, full at first, that deposits fill by `share`; instead of "
-            "`reserve` and `ttl`"
-        ),
-    ] = None
-    failures: Annotated[
-        Share | None, Doc("no retry while more than this share of the sends of the last `ttl` fail")
-    ] = None
+SHUT = "breaker", "limit", "throttle"
+"""Layers that refuse for one target, where another may be free."""
 
 
 @layer("retry")
 @dataclass
 class Retry:
-    """Sends a failed call again to the same target, after a pause; Retry-After lengthens the pause,
-    or ends it all if it is too long.
+    """Sends a failed call again, after a pause, to the same deployment or to the next one alike;
+    Retry-After lengthens the pause, or ends it all if it is too long.
 
     What a layer further in refused is not tried again: it would only be refused again. Nor is a 429
     for a quota that is used up (error insufficient_quota), whose Retry-After none knows. Nor are
-    pings, nor the trials of a breaker that wants single sends (its `trial: send`).
+    pings, nor the trials of a breaker that wants single sends (its `trial: send`). A pause that one
+    deployment asks for is not made before another is asked. Sources: AWS, Exponential Backoff And
+    Jitter (2015); Finagle's RetryBudget; gRPC proposal A6; botocore 1.44.5; Brooker, Fixing retries
+    with token buckets and circuit breakers (2022).
 
     Example:
 
@@ -69,7 +49,11 @@ class Retry:
     caller's wait: before the n-th retry initial x factor^(n-1), at most `max`, and `jitter` keeps
     callers from coming back together). `retry_after` makes it wait as long as the provider asks,
     but gives up at once where that is more than `max_retry_after`, so that a fallback outside loses
-    no time. A timeout must stand inside, or one hung call is never tried again. Inside a breaker a
+    no time; other clients have other rules (`retry_after_rule`). `where: model` asks another
+    deployment of the same model, which helps where one alone is ill, and pauses before it only gain
+    what a crowd of callers needs (`pause_elsewhere`). `deadline` spares tries whose caller will be
+    gone: it counts from the request's arrival, whatever layers outside have used of it. A timeout
+    must stand inside, or one hung call is never tried again. Inside a breaker a
     call counts as it ends after all its tries, and so does a trial: unless the breaker says `trial:
     send`, it is tried again like any other.
     """
@@ -90,66 +74,99 @@ class Retry:
     budget: Annotated[
         RetryBudget | None, Doc("bounds retries by calls, so that they do not become the load")
     ] = None
+    retry_after_rule: Annotated[RetryAfterRule, Doc("how Retry-After is obeyed")] = field(
+        default_factory=RetryAfterRule
+    )
+    throttled: Annotated[
+        Backoff | None, Doc("the pauses after 429; default: as after any other failure")
+    ] = None
+    where: Annotated[
+        Literal["same", "model", "family"],
+        Doc(
+            "whom a retry goes to: the same deployment; the next one of the same model, or of the "
+            "same family, in the order of the file, and round again"
+        ),
+    ] = "same"
+    pause_elsewhere: Annotated[
+        bool, Doc("pause also before a retry that goes to another deployment")
+    ] = True
+    last_pause: Annotated[
+        bool,
+        Doc("pause after the last try too, as clients do whose loop sleeps after each failure"),
+    ] = False
+    deadline: Annotated[
+        Period | None,
+        Doc("no retry that could not end within so long of the request's arrival"),
+    ] = None
+    takes: Annotated[Seconds, Doc("what a try takes at least, for `deadline`")] = 0.0
 
     def __post_init__(self) -> None:
-        self._budget: RetryBudgetState | RetryTokens | None = None
-        self._failures: FailureShare | None = None
-        if (given := self.budget) is not None:
-            self._budget = (
-                RetryBudgetState(given.share, given.reserve, given.ttl)
-                if given.tokens is None
-                else RetryTokens(given.share, given.tokens)
-            )
-            if given.failures is not None:
-                self._failures = FailureShare(given.failures, given.ttl)
+        self._purse = None if self.budget is None else Purse(self.budget)
+        throttled = self.backoff if self.throttled is None else self.throttled
+        most = self.max_retry_after if self.retry_after else None
+        self._pauses = PauseRules(self.backoff, throttled, self.retry_after_rule, most)
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        if self.budget is None:
+        purse = self._purse
+        if purse is None:
             outcome = await send(call)
             return (
                 outcome if outcome[STATUS] == 200 else await self._again(outcome, call, send, world)
             )
-        self._deposit("call", world.now())
+        purse.came(world.now())
         outcome = self._told(await send(call), world)
         if outcome.status != 200:
-            outcome = await self._again(outcome, call, send, world)
-        if outcome.ok:
-            self._deposit("success", world.now())
+            return await self._again(outcome, call, send, world)
+        purse.succeeded(world.now(), None)
         return outcome
 
     async def _again(self, outcome: Outcome, call: Call, send: Send, world: World) -> Outcome:
-        pause = 0.0
-        for attempt in range(1, 1 if call.once else self.attempts):
-            if outcome.ok or outcome.by or outcome.status not in self.statuses:
+        pauses = Pauses(self._pauses, lambda stream: world.uniform(stream, call))
+        purse, paid = self._purse, None
+        tries = 1 if call.once else self.attempts
+        for attempt in range(1, tries + (self.last_pause and not call.once)):
+            other = self._other(call, world)
+            if not self._may_help(outcome, other):
                 break
-            if outcome.error == QUOTA:
+            asked = outcome.retry_after if other is None else None
+            pausing = other is None or self.pause_elsewhere
+            wait = pauses.next(attempt, outcome.status, asked) if pausing else 0.0
+            if wait == inf or self._is_late(call, world.now() + wait):
                 break
-            asked = (
-                outcome.retry_after if self.retry_after and outcome.retry_after is not None else 0.0
-            )
-            if asked > self.max_retry_after or not self._affords(world.now()):
+            if attempt == tries:
+                await world.sleep(wait)
                 break
-            pause = self.backoff.delay(attempt, self._u(call, world), pause)
-            world.emit(
-                "retried", call, target=call.target, status=outcome.status, wait=max(pause, asked)
-            )
-            await world.sleep(max(pause, asked))
+            paid = 0.0 if purse is None else purse.pay(world.now(), outcome.status)
+            if paid is None:
+                break
+            world.emit("retried", call, target=call.target, status=outcome.status, wait=wait)
+            await world.sleep(wait)
+            call = call if other is None else call.to(other)
             outcome = self._told(await send(call), world)
+        if purse is not None and outcome.ok:
+            purse.succeeded(world.now(), paid)
         return outcome
+
+    def _may_help(self, outcome: Outcome, other: str | None) -> bool:
+        """Whether another try may end otherwise: never at one that refuses by itself."""
+        if outcome.ok or outcome.status not in self.statuses:
+            return False
+        if other is None:
+            return not outcome.by and outcome.error != QUOTA
+        return outcome.by in ("", *SHUT)
+
+    def _other(self, call: Call, world: World) -> str | None:
+        """The deployment that the next try goes to, where that is another one."""
+        if self.where == "same":
+            return None
+        return next_alike(call.target, world.targets(), self.where, call.request.forbids)
+
+    def _is_late(self, call: Call, then: float) -> bool:
+        """Whether a try that begins then could not end in time."""
+        end = inf if self.deadline is None else call.request.arrival + self.deadline
+        return then + self.takes > end
 
     def _told(self, outcome: Outcome, world: World) -> Outcome:
-        if self._failures is not None and not outcome.by:
-            self._failures.add(world.now(), not outcome.ok)
+        if self._purse is not None and not outcome.by:
+            self._purse.ended(world.now(), outcome.ok, outcome.status in self.statuses)
         return outcome
-
-    def _deposit(self, what: str, now: float) -> None:
-        if self._budget is not None and self.budget is not None and self.budget.deposit == what:
-            self._budget.deposit(now)
-
-    def _u(self, call: Call, world: World) -> float:
-        return 0.0 if self.backoff.jitter == "none" else world.uniform("jitter", call)
-
-    def _affords(self, now: float) -> bool:
-        if self._failures is not None and not self._failures.allows(now):
-            return False
-        return self._budget is None or self._budget.withdraw(now)

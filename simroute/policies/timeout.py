@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
-from simroute.core import Call, Outcome, Rest, Send, World, layer
+from simroute.core import Call, Outcome, Request, Rest, Send, World, layer
 from simroute.core.call import REQUEST
-from simroute.core.params import Doc, Period
+from simroute.core.params import Doc, Period, Seconds, TaskName
 
 TOTAL, FIRST_TOKEN, BETWEEN_CHUNKS = "total", "first token", "between chunks"
 """What reports call the limits."""
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """Of one task; what is left out is that of all."""
+
+    total: Annotated[Period | None, Doc("to the complete answer")] = None
+    first_token: Annotated[Period | None, Doc("to the first token of a streamed answer")] = None
+    between_chunks: Annotated[Period | None, Doc("from one token to the next")] = None
 
 
 @layer("timeout")
 @dataclass
 class Timeout:
     """Gives a call up (status 408) when its answer is not complete in time or, streamed, when its
-    first token is not there in time, or when nothing more of it comes for too long.
+    first token is not there in time, or when nothing more of it comes for too long; and bounds how
+    long its sends wait for a connection (503, where none is made).
 
     Simulated tokens come at equal distances from the first to the last. Live, what counts between
-    chunks is events that carry data, while the caller reads as fast as the provider writes.
+    chunks is events that carry data, while the caller reads as fast as the provider writes. Limits
+    may differ by task, and grow with the prompt and with the output that is allowed. Source: the
+    clients of OpenAI and Anthropic, which limit a call in these ways (to 600 s in all unless told
+    otherwise); Dean and Barroso, The Tail at Scale (2013), for finding a slow server early.
 
     Example:
 
@@ -29,13 +42,17 @@ class Timeout:
         timeout:  {total: 30s, first_token: 5s, between_chunks: 10s}
 
     Interplay: `total` bounds the whole answer, so it must leave room for long ones: too short, and
-    healthy calls are cut, billed and asked again. `first_token` finds a hang or a slow provider
-    much sooner, but for streamed requests only (`workload.streamed` says how many there are), and a
-    fallback can then still help, which after the first token nobody can. `between_chunks` ends a
-    stream that has stalled long before `total` does, which saves the caller's time and not the
-    answer; shorter than a slow model's time per token, it cuts healthy ones. Inside a fallback or
-    retry each try has its own time, and a request may wait for several; outside, one time covers
-    all of them. Whether a call that is given up is billed whole is the scenario's `abandoned`.
+    healthy calls are cut, billed and asked again. Where some answers are much longer than others,
+    one limit is too short for these or too long for those: `tasks` and `per_output_token` give each
+    its own (by the caller's max_output_tokens, since nobody knows the true length yet).
+    `first_token` finds a hang or a slow provider much sooner, but for streamed requests only
+    (`workload.streamed` says how many there are), and a fallback can then still help, which after
+    the first token nobody can. `between_chunks` ends a stream that has stalled long before `total`
+    does, which saves the caller's time and not the answer; shorter than a slow model's time per
+    token, it cuts healthy ones. `connect` finds a host that cannot be reached before anything else
+    can, and costs nothing. Inside a fallback or retry each try has its own time, and a request may
+    wait for several; outside, one time covers all of them. Whether a call that is given up is
+    billed whole is the scenario's `abandoned`.
     """
 
     total: Annotated[Period, Doc("to the complete answer")] = 30.0
@@ -44,23 +61,63 @@ class Timeout:
         Period | None, Doc("from one token of a streamed answer to the next, once it has begun")
     ] = None
 
+    connect: Annotated[
+        Period | None,
+        Doc("to a connection, of each send inside; default: 5 s, the gateway's own"),
+    ] = None
+    per_1k_input: Annotated[
+        Seconds, Doc("added to total and first_token for each 1,000 input tokens")
+    ] = 0.0
+    per_output_token: Annotated[
+        Seconds, Doc("added to total for each token of output that the caller allows")
+    ] = 0.0
+    tasks: Annotated[dict[TaskName, TimeLimits], Doc("other limits, by task")] = field(
+        default_factory=dict
+    )
+
+    def __post_init__(self) -> None:
+        self._varies = bool(self.tasks or self.per_1k_input or self.per_output_token)
+
     def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]:
-        if call[REQUEST].streamed:
-            return self._stream(call, send, world)
+        request = call[REQUEST]
+        if self.connect is not None:
+            world.limit_connection(call, self.connect)
+        total, first, silence = self.total, self.first_token, self.between_chunks
+        if self._varies:
+            total, first, silence = self._of(request)
+        if request.streamed:
+            return _stream(call, send, world, (total, first, silence))
         within = world.within
-        return within(self.total, send(call), TOTAL)
+        return within(total, send(call), TOTAL)
 
-    async def _stream(self, call: Call, send: Send, world: World) -> Outcome:
-        end = world.now() + self.total
-        if self.first_token is None or self.first_token >= self.total:
-            outcome = await world.within(self.total, send(call), TOTAL)
-        else:
-            outcome = await world.within(self.first_token, send(call), FIRST_TOKEN)
+    def _of(self, request: Request) -> tuple[float, float | None, float | None]:
+        """The limits of one request."""
+        own = self.tasks.get(request.task, NONE)
+        total = self.total if own.total is None else own.total
+        first = self.first_token if own.first_token is None else own.first_token
+        silence = self.between_chunks if own.between_chunks is None else own.between_chunks
+        prompt = self.per_1k_input * request.input_tokens / 1000
+        total += prompt + self.per_output_token * request.max_output_tokens
+        return total, None if first is None else first + prompt, silence
 
-        def bounded(rest: Rest) -> Awaitable[Outcome]:
-            left, silence = max(0.0, end - world.now()), self.between_chunks
-            if silence is None:
-                return world.within(left, rest, TOTAL)
-            return world.within(left, world.flowing(silence, rest, BETWEEN_CHUNKS), TOTAL)
 
-        return outcome.wrap(bounded)
+NONE = TimeLimits()
+
+
+async def _stream(
+    call: Call, send: Send, world: World, limits: tuple[float, float | None, float | None]
+) -> Outcome:
+    total, first, silence = limits
+    end = world.now() + total
+    if first is None or first >= total:
+        outcome = await world.within(total, send(call), TOTAL)
+    else:
+        outcome = await world.within(first, send(call), FIRST_TOKEN)
+
+    def bounded(rest: Rest) -> Awaitable[Outcome]:
+        left = max(0.0, end - world.now())
+        if silence is None:
+            return world.within(left, rest, TOTAL)
+        return world.within(left, world.flowing(silence, rest, BETWEEN_CHUNKS), TOTAL)
+
+    return outcome.wrap(bounded)

@@ -228,6 +228,19 @@ def test_retries_outside_a_breaker_fill_its_window(policy):
         (["bandit: {judged: 0}"], "bandit.judged: 0"),
         (["fan_out: {judge: {usd: 1}}"], "fan_out.judge: is not asked"),
         (["fan_out: {common: 1}"], "fan_out.common: is not looked at"),
+        (
+            ["retry: {pause_elsewhere: false}", "timeout: {}"],
+            "retry.pause_elsewhere: no retry goes elsewhere",
+        ),
+        (["retry: {takes: 2s}", "timeout: {}"], "retry.takes: is only looked at with a deadline"),
+        (
+            ["retry: {budget: {cost: 5}}", "timeout: {}"],
+            "retry.budget.cost: is only looked at with rule: costs",
+        ),
+        (
+            ["retry: {budget: {rule: half_full, reserve: 1}}", "timeout: {}"],
+            "retry.budget.reserve: is not looked at beside rule: half_full",
+        ),
         (["fan_out: {take: majority, common: 1}"], None),
         (["quality_bar: {table: {chat: {first: 1}}, evaluation: {every: 1h}}"], "quality_bar.eval"),
         (["predict: {pace: {hard: true}}"], "predict.pace: has no sum"),

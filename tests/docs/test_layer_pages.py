@@ -26,12 +26,8 @@ WAITING = {
     "cascade",
     "classify",
     "fan_out",
-    "hedge",
-    "limit",
     "predict",
     "quality_bar",
-    "throttle",
-    "timeout",
 }
 """Layers whose page is still to be written."""
 PAGES = sorted(path for path in FOLDER.glob("*.md") if path.stem != "index")

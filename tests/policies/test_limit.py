@@ -1,12 +1,19 @@
 """Keeping below a rate limit."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import A, Ask, FakeWorld, Reply
+from simroute.core import Allowance
 from simroute.gauges.bucket import Bucket
-from simroute.policies.limit import Limit
+from simroute.gauges.line import Order
+from simroute.models import spec
+from simroute.policies.limit import Limit, Rates
+from simroute.testing import check_policy
+from simroute.testing.script import Step, play
 
 
 def burst(count: int, at: float = 0.0, **rest: object) -> list[Ask]:
@@ -167,3 +174,102 @@ def test_a_provider_with_the_same_limits_never_says_429(gaps, wait):
     assert all(
         end - ask.arrival <= wait + 1.0 + 1e-6 for (end, _), ask in zip(ends, asks, strict=True)
     )
+
+
+# -- by user, in turns, and as told ----------------------------------------------------------------
+
+
+def test_each_user_has_a_rate_of_their_own():
+    """Two a minute each, ann ten; whatever target they go to."""
+    world = FakeWorld()
+    policy = Limit(rpm=2, wait=0.0, each="user", rates={"ann": Rates(rpm=10)})
+    asks = [Ask(id=i, user=user) for user in ("ann", "bob", "cid") for i in range(12)]
+    ends = world.play(policy, *asks)
+    passed = [ask.user for ask, (_, outcome) in zip(asks, ends, strict=True) if outcome.ok]
+    assert [passed.count(user) for user in ("ann", "bob", "cid")] == [10, 2, 2]
+
+
+def test_those_without_a_rate_are_not_counted():
+    """Only batch is limited."""
+    policy = Limit(wait=0.0, each="feature", rates={"batch": Rates(rpm=1)})
+    asks = [Ask(id=i, feature=feature) for i, feature in enumerate(["batch", "chat"] * 5)]
+    ends = FakeWorld().play(policy, *asks)
+    assert sum(outcome.ok for _, outcome in ends) == 1 + 5
+
+
+def test_those_who_wait_take_turns():
+    """Sixty a minute: of five that a has in the line, b's, which came last, is the second to go;
+    in order of arrival it is the last."""
+    for order, then in ((Order(fair="user"), 2.0), (Order(), 5.0)):
+        asks = [*(Ask(id=i, user="a") for i in range(64)), Ask(id=99, user="b")]
+        ends = FakeWorld(lambda call, n: Reply(seconds=0.0)).play(
+            Limit(rpm=60, wait=30.0, line=order), *asks
+        )
+        assert ends[-1][0] == pytest.approx(then)
+
+
+def test_who_has_waited_too_long_behind_others_is_refused_then():
+    """One a minute, chat before batch: batch is given up after its minute and a half, since chat
+    has had both places."""
+    order = Order(urgent="task", classes={"batch": 1})
+    asks = [Ask(0), Ask(1, arrival=1.0), Ask(2, task="batch", arrival=1.0), Ask(3, arrival=30.0)]
+    ends = FakeWorld(lambda call, n: Reply(seconds=0.0)).play(
+        Limit(rpm=1, wait=90.0, line=order), *asks
+    )
+    assert [(end, outcome.status) for end, outcome in ends] == [
+        (0.0, 200),
+        (pytest.approx(60.0), 200),
+        (pytest.approx(91.0), 429),
+        (pytest.approx(120.0), 200),
+    ]
+
+
+def test_what_the_provider_says_is_left_holds_where_it_is_less():
+    """Sixty a minute here, but others use the same account: after the first answer three are left,
+    so the fourth of a burst waits for the next second."""
+    world = FakeWorld(lambda call, n: Reply(seconds=0.0))
+    world.left["a"] = {"requests": Allowance(60.0, 3.0, 57.0)}
+    policy = Limit(rpm=60, wait=30.0, told=True)
+    world.play(policy, Ask(0))
+    world.left["a"] = {}
+    start = world.now()
+    world.sent.clear()
+    world.play(policy, *burst(5, at=start))
+    assert [time - start for time, _ in world.sent] == pytest.approx([0, 0, 0, 1, 2])
+
+
+def test_a_target_without_a_known_rate_is_left_alone_until_it_says_that_there_is_more():
+    """Nothing is left for 20 s: the next call waits so long."""
+    world = FakeWorld(lambda call, n: Reply(seconds=0.0))
+    world.left["a"] = {"requests": Allowance(math.nan, 0.0, 20.0)}
+    policy = Limit(wait=30.0, told=True)
+    world.play(policy, Ask(0), Ask(1, arrival=5.0))
+    assert times(world) == pytest.approx([0.0, 20.0])
+
+
+def test_a_simulated_provider_says_what_is_left_when_it_answers():
+    """Of 60 requests and 60,000 tokens a minute: after a call of 1,100 tokens that took 100 ms, of
+    which a tenth of a request and 100 tokens have come back; and nothing where there is no
+    limit."""
+    said = []
+
+    class Listens:
+        async def __call__(self, call, send, world):
+            outcome = await send(call)
+            said.append(world.allowances("a"))
+            return outcome
+
+    limits = spec.Limits(rpm=60.0, tpm=60_000.0)
+    play({"listens": Listens()}, {"a": [Step(0.1)]}, limits=limits)
+    play({"listens": Listens()}, {"a": [Step(0.1)]})
+    assert said[0]["requests"] == pytest.approx((60.0, 59.1, 0.9))
+    assert said[0]["tokens"] == pytest.approx((60_000.0, 59_000.0, 1.0))
+    assert said[1] == {}
+
+
+@pytest.mark.parametrize("each", ["deployment", "user", "all"])
+def test_it_keeps_the_rules_of_layers(each):
+    """With turns, urgency and a bounded line."""
+    order = Order(fair="user", urgent="task", most=3)
+    assert check_policy(Limit(rpm=20, wait=2.0, each=each, line=order, told=True)) == []
+    assert check_policy(Limit(rpm=20, tpm=9000, wait=0.0, each=each)) == []

@@ -148,8 +148,9 @@ class Deployment:
     errors: Annotated[
         dict[AnyError, Share],
         Doc(
-            "share of calls that fail with a status, or in a way that has a name (refused, reset, "
-            "hang, invalid_body, content_filter, context_length, quota), in fair weather"
+            "share of calls that fail with a status, or in a way that has a name (refused, "
+            "unreachable, reset, hang, invalid_body, content_filter, context_length, quota), in "
+            "fair weather"
         ),
     ] = field(default_factory=dict)
     clustered: Annotated[Clustered, Doc("errors that come in short spells")] = field(

@@ -9,7 +9,14 @@ from simroute.core.params import Range, Unit
 Sigma = Annotated[float, Unit("sd of log"), Range(0, 5)]
 ErrorStatus = Annotated[int, Unit("status"), Range(400, 599)]
 ErrorKind = Literal[
-    "refused", "reset", "hang", "invalid_body", "content_filter", "context_length", "quota"
+    "refused",
+    "unreachable",
+    "reset",
+    "hang",
+    "invalid_body",
+    "content_filter",
+    "context_length",
+    "quota",
 ]
 """Failures that have a name of their own: `models/error_kinds.py`."""
 AnyError = Annotated[int | str, Unit("error"), Range(400, 599)]

@@ -29,6 +29,7 @@ LEVELS = 16
 """Steps of depth that a mean is rounded to."""
 FAILURES = {
     "refused": "{share} of connections are refused",
+    "unreachable": "{share} of connections are never made",
     "reset": "{share} of connections break",
     "hang": "{share} of calls are never answered",
     "invalid_body": "{share} of answers are what nobody can read",

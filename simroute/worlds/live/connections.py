@@ -150,10 +150,14 @@ class Connections(aiohttp.TCPConnector):
         )
         self._factory: Any = partial(Talk, loop=asyncio.get_running_loop())
 
-    async def take(self, asked: aiohttp.ClientRequest, fresh: bool) -> Any:
-        """A connection for one call; a fresh one had none before."""
+    async def take(
+        self, asked: aiohttp.ClientRequest, fresh: bool, seconds: float | None = None
+    ) -> Any:
+        """A connection for one call; a fresh one had none before. seconds: that it may take."""
+        own = seconds is None
+        patience = PATIENCE if own else aiohttp.ClientTimeout(total=None, sock_connect=seconds)
         while True:
-            connection = await self.connect(asked, [], PATIENCE)
+            connection = await self.connect(asked, [], patience)
             talk: Any = connection.protocol
             if talk.calls and (fresh or talk.should_close):
                 connection.close()  # something came that nobody had asked for
@@ -210,21 +214,22 @@ class Pool:
         if before is not None and before.slots.grants == self.slots.grants:
             self.slots = before.slots  # calls under way go on counting
         self.url = endpoint.base_url.rstrip("/") + path
+        self.told: Mapping[str, str] = {}  # the headers of the latest answer
         self.model = b'{"model":%s,' % json.dumps(endpoint.model).encode()
         self._connections: Connections | None = None
 
-    async def post(self, body: bytes) -> Reply:
+    async def post(self, body: bytes, connect_s: float | None = None) -> Reply:
         """Sends; a connection that the provider had closed meanwhile, without a byte of an answer,
         is replaced by a fresh one, once."""
         connections = self._connections or self._connect()
-        connection = await connections.take(self._asked, False)
+        connection = await connections.take(self._asked, False, connect_s)
         talk: Any = connection.protocol
         try:
             return await self._exchange(connection, body)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if not (talk.calls > 1 and talk.is_silent):
                 raise
-        return await self._exchange(await connections.take(self._asked, True), body)
+        return await self._exchange(await connections.take(self._asked, True, connect_s), body)
 
     def _connect(self) -> Connections:
         """Now that there is a loop."""

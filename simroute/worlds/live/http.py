@@ -15,7 +15,8 @@ from typing import Any
 
 import aiohttp
 
-from simroute.core import Call, Outcome
+from simroute.core import Allowance, Call, Outcome
+from simroute.worlds.live.allowances import read_allowances
 from simroute.worlds.live.answers import (
     FILTERED,
     Refusal,
@@ -48,6 +49,10 @@ class OpenAI:
     async def close(self) -> None:
         for pool in self.pools.values():
             await pool.close()
+
+    def allowances(self, target: str) -> Mapping[str, Allowance]:
+        """What the latest answer of a target said of its limits."""
+        return read_allowances(self.pools[target].told)
 
     async def send(self, call: Call) -> Outcome:
         """Makes one attempt. Raises nothing but cancellation."""
@@ -82,7 +87,8 @@ class Exchange:
     async def run(self) -> Outcome:
         try:
             body = self._pool.model + self._request.payload[1:]
-            self._response = response = await self._pool.post(body)
+            self._response = response = await self._pool.post(body, self._request.connect_s)
+            self._pool.told = response.headers
             if response.status != 200:
                 return await self._failure(response)
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -92,6 +98,8 @@ class Exchange:
             return await self._first_token(response)
         except aiohttp.ClientPayloadError:
             return self._failed(502, "truncated")
+        except aiohttp.ConnectionTimeoutError:
+            return self._failed(503, "unreachable")
         except CONNECTION:
             return self._failed(503, "connection")
         except Exception:  # no HTTP, no JSON, no choices, or whatever nobody has thought of

@@ -7,7 +7,7 @@ import math
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
-from simroute.core import Outcome, Rest
+from simroute.core import Call, Outcome, Rest
 
 
 class LiveGate:
@@ -31,6 +31,10 @@ class LiveGate:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         return (yield from waiter)
+
+
+def limit_connection(call: Call, seconds: float) -> None:
+    call.request.connect_s = seconds  # type: ignore[attr-defined]
 
 
 def now() -> float:

@@ -38,6 +38,7 @@ class LiveRequest:
     is_repeatable: bool = False
     is_kept: bool = False
     wants_usage: bool = False
+    connect_s: float | None = None
     sends: dict[str, int] = field(default_factory=dict)
     asked: dict[tuple[str, str], int] = field(default_factory=dict)
     attempts: int = 0

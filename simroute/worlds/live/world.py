@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from simroute.core import Call, Logged, Match, Outcome, Price, Target, stack
+from simroute.core import Allowance, Call, Logged, Match, Outcome, Price, Target, stack
 from simroute.core.stack import background_work
 from simroute.core.target import permits
 from simroute.worlds.live import kernel
@@ -36,12 +36,13 @@ class View:
         staticmethod(kernel.flowing),
         staticmethod(kernel.first),
     )
-    gate = kernel.LiveGate
+    gate, limit_connection = kernel.LiveGate, staticmethod(kernel.limit_connection)
 
     def __init__(self, world: LiveWorld, layer: str, replica: int) -> None:
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.known
         self.price, self.period, self.takes = world.price, world.period, world.takes
         self.fits, self.own_answer = world.fits, world.own_answer
+        self.allowances = world.allowances
         self.embed = partial(world.embed, layer, replica)
         self.nearest = partial(world.nearest, layer, replica)
         self.may_keep = partial(world.may_keep, layer, replica)
@@ -105,13 +106,15 @@ class LiveWorld:
         self._seed, self._rows, self._events = seed, rows, events
         self.experts = Experts(experts, self.emit)
         self._semantics, self._stops, self.takes = semantics, abandoned == "stops", takes
-        self._windows = windows
+        # what the transport has read, where it reads such things
+        said: Any = getattr(transport, "allowances", None)
+        self.allowances: Callable[[str], Mapping[str, Allowance]] = said or (lambda target: {})
         self._entries = [
             stack(layers, self.send, partial(self.view, replica))
             for replica, layers in enumerate(stacks)
         ]
         self._background: list[asyncio.Task[Any]] = []
-        self._pings = 0
+        self._pings, self._windows = 0, windows
         self._clock, self._began, self._chance = clock, math.nan, chance
 
     def view(self, replica: int, layer: str) -> View:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simroute.models.error_kinds import ROUND_TRIP, nature_of
+from simroute.models.error_kinds import CONNECT_S, ROUND_TRIP, nature_of
 from simroute.worlds.sim.attempt import ODD, Attempt
+
+CONNECTION = "connection"
+"""Key in a request's `asked`: seconds that its policy waits for one."""
 
 
 def fail_by_kind(upstream: Any, attempt: Attempt, kind: str) -> None:
@@ -15,6 +18,7 @@ def fail_by_kind(upstream: Any, attempt: Attempt, kind: str) -> None:
     attempt.status, attempt.error = nature.status, nature.error
     ways: dict[str, Callable[[Any, Attempt], None]] = {
         "trip": _trip,
+        "connection": _connection,
         "part": _part,
         "answer": _answer,
     }
@@ -24,6 +28,11 @@ def fail_by_kind(upstream: Any, attempt: Attempt, kind: str) -> None:
 
 def _trip(upstream: Any, attempt: Attempt) -> None:
     attempt.seconds *= ROUND_TRIP
+
+
+def _connection(upstream: Any, attempt: Attempt) -> None:
+    limits: Any = attempt.request.asked or {}
+    attempt.seconds = limits.get(CONNECTION, CONNECT_S)
 
 
 def _as_answered(upstream: Any, attempt: Attempt) -> float:

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from simroute.core import Call, Judge, Logged, Match, Outcome, Price
+from simroute.core import Allowance, Call, Judge, Logged, Match, Outcome, Price
 from simroute.models.questions import BLOCK
 from simroute.models.similarity import Similarity
 from simroute.models.weather import Weather
 from simroute.worlds.periods import Periods
 from simroute.worlds.sim.experts import charge, count, is_right
+from simroute.worlds.sim.failures import CONNECTION
 from simroute.worlds.sim.kernel import Kernel
 from simroute.worlds.sim.request import Answer, SimRequest
 from simroute.worlds.sim.upstream import Upstream
@@ -37,6 +38,15 @@ class Senses:
     def fits(self, call: Call, target: str) -> bool:
         window = self._weather.deployments[target].sizes.window
         return window is None or call.request.input_tokens <= window
+
+    def allowances(self, target: str) -> Mapping[str, Allowance]:
+        limits, now = self._upstreams[target].limits, self._kernel.env._now
+        left = {} if limits is None else limits.left(now)
+        return {word: Allowance(*facts) for word, facts in left.items()}
+
+    def limit_connection(self, call: Call, seconds: float) -> None:
+        request: Any = call.request
+        request.asked = {**(request.asked or {}), CONNECTION: seconds}
 
     def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
         return self._periods(self._kernel.env._now, kind, zone, reset)
