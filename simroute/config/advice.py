@@ -15,7 +15,7 @@ from simroute.config.quality_notes import quality_conflicts
 from simroute.models import spec
 from simroute.models.calendar import Calendar
 from simroute.models.closed_loop import depends_on_answers
-from simroute.models.prices import resolve_prices
+from simroute.models.prices import run_prices
 from simroute.text import duration
 
 NESTING = (
@@ -215,10 +215,7 @@ def prompt_cache_notes(scenario: spec.Scenario, calendar: Calendar) -> list[str]
             f"deployments.{keeping[0]}.prompt_cache: no two prompts of the workload begin alike; "
             f"give workload.sessions, or a task's system_prompt"
         )
-    prices = {
-        name: resolve_prices(scenario.deployments[name], scenario.horizon, calendar)[0][1]
-        for name in keeping
-    }
+    prices = {name: run_prices(scenario, name, calendar)[0][1] for name in keeping}
     notes += [
         f"deployments.{name}.prompt_cache: saves time and no money, since the price of cached "
         f"tokens is not known; give price.cached"

@@ -30,6 +30,7 @@ from simroute.models.pauses import check_pause
 from simroute.models.prices import resolve_prices
 from simroute.models.quality_course import quality_course
 from simroute.models.spikes import check_spike
+from simroute.models.surcharges import costs_more
 from simroute.models.traffic_mix import MOST_USERS, task_weight, task_weights, user_weights
 from simroute.models.workload import MAX_QUESTIONS
 
@@ -88,6 +89,9 @@ def _check_deployment(
         check.refuse((*key, "errors"), "shares add up to more than 1")
     _check_columns(check, key, deployment)
     _check_latency(check, (*key, "latency"), deployment.latency)
+    if deployment.recorded is not None and deployment.latency_factor != 1.0:
+        text = "changes nothing beside recorded, whose times are the log's; leave it out"
+        check.refuse((*key, "latency_factor"), text, (*key, "recorded"))
     _check_quality_steps(check, key, deployment)
     spells = partial(error_spells.check_spells, deployment.clustered, horizon)
     check.attempt((*key, "clustered", "spell"), spells, ("horizon",))
@@ -146,8 +150,9 @@ def _check_accounts(check: ScenarioCheck) -> None:
         if name not in used and not misspelt:
             text = f"no deployment has account: {name}, so it limits nothing"
             check.refuse(("accounts", name), text, ("deployments",))
-        elif name in used and not has_rates(shared):
-            check.refuse(("accounts", name), "limits nothing; give a rate, such as rpm: 1000")
+        elif name in used and not (has_rates(shared) or costs_more(shared)):
+            text = "limits nothing and costs nothing; give a rate, such as rpm: 1000, or a fee"
+            check.refuse(("accounts", name), text)
 
 
 def _check_columns(check: ScenarioCheck, key: KeyPath, deployment: spec.Deployment) -> None:

@@ -29,9 +29,11 @@ def idle_key_notes(scenario: spec.Scenario) -> list[str]:
     for name, deployment in scenario.deployments.items():
         notes += _of_limits(f"deployments.{name}.limits", deployment.limits)
         notes += _of_latency(f"deployments.{name}.latency", deployment.latency)
+        notes += _of_tier(f"deployments.{name}", deployment)
         notes += _of_quality(f"deployments.{name}.quality_steps", deployment, scenario.horizon)
     for name, shared in scenario.accounts.items():
         notes += _of_limits(f"accounts.{name}", shared)
+        notes += _of_credits(f"accounts.{name}.credits", shared.credits)
     for name, outage in scenario.outages.items():
         notes += _of_outage(f"outages.{name}", outage)
     notes += _of_workload(scenario.workload)
@@ -118,6 +120,23 @@ def _of_limits(path: str, limits: spec.RateLimits) -> Iterator[str]:
             yield f"{path}.{key}: changes nothing without a rate; give {' or '.join(rates)}"
     if limits.retry_after == "absent" and limits.retry_after_factor != 1.0:
         yield f"{path}.retry_after_factor: nothing is said that it could change; retry_after: exact"
+
+
+def _of_credits(path: str, paid: spec.Credits | None) -> Iterator[str]:
+    if paid is not None and paid.delay == 0:
+        usual = spec.Credits(paid.purchase)
+        for key in _changed(paid, usual, "below", "status"):
+            yield f"{path}.{key}: more credits are there at once, so they never run out; give delay"
+
+
+def _of_tier(path: str, deployment: spec.Deployment) -> Iterator[str]:
+    tier = deployment.service_tier
+    if tier != "standard" and deployment.latency_factor == 1.0 and deployment.recorded is None:
+        how = {"batch": "within 24 h", "flex": "later"}.get(tier, "sooner")
+        yield (
+            f"{path}.service_tier: {tier} is answered {how}, how much is not published; as it is, "
+            f"times are as latency says: give latency_factor"
+        )
 
 
 def _of_latency(path: str, latency: spec.Latency) -> Iterator[str]:

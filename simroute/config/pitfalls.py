@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from simroute.config.shared_fate import fallback_chains
 from simroute.models import spec
+from simroute.models.surcharges import tiered
 from simroute.text import duration, seconds
 
 MOST_SENDS = 10
@@ -80,7 +81,7 @@ def _medians(asked: list[str], name: str, scenario: spec.Scenario) -> Iterator[_
         if name == "first_token" and not streamed:
             continue
         for deployment in asked:
-            latency = scenario.deployments[deployment].latency
+            latency = tiered(scenario.deployments[deployment]).latency
             took = latency.floor + latency.base
             took += latency.per_1k_input * _median(work.input_tokens) / 1000
             if name == "total":

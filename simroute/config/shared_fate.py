@@ -8,7 +8,7 @@ from typing import Any
 from simroute.config.inputs import run_calendar
 from simroute.core import Price, resolve
 from simroute.models import spec
-from simroute.models.prices import resolve_prices
+from simroute.models.prices import run_prices
 from simroute.models.targets import as_target
 from simroute.text import clean
 
@@ -20,7 +20,7 @@ def fallback_chains(layers: dict[str, Any], scenario: spec.Scenario) -> dict[str
     calendar = run_calendar(scenario)
 
     def price(name: str) -> Price:
-        return resolve_prices(scenario.deployments[name], scenario.horizon, calendar)[0][1]
+        return run_prices(scenario, name, calendar)[0][1]
 
     chains = {}
     for key, layer in layers.items():

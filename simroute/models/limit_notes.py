@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from simroute.models import spec
+from simroute.models.surcharges import runs_dry
 from simroute.text import duration
 
 SHORT = {axis: axis for axis in ("rpm", "tpm", "itpm", "otpm", "rpd", "tpd")} | {
@@ -42,3 +43,7 @@ def _texts(limits: spec.RateLimits, units: Mapping[str, str]) -> Iterator[str]:
             yield f"{value:,.10g} {unit}" + (f" (by {duration(span)})" if counted else "")
     if limits.quota is not None:
         yield f"${limits.quota:,.10g} in all"
+    paid = limits.credits if isinstance(limits, spec.Account) else None
+    if paid is not None and runs_dry(limits):
+        late, below = duration(paid.delay), f"${paid.below:,.10g}"
+        yield f"credits of ${paid.purchase:,.10g}, the next {late} after {below} is left"

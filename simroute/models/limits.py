@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from simroute.gauges.bucket import Bucket
 from simroute.gauges.windows import FixedWindow, SlidingLog
 from simroute.models import spec
+from simroute.models.surcharges import credit_fee, runs_dry
 
 DAY = 86_400.0
 REQUESTS, TOKENS, INPUT, OUTPUT = range(4)
@@ -47,6 +48,43 @@ class Tokens(NamedTuple):
     cached: int = 0
 
 
+class Balance:
+    """Credits of one account, in whole nano-USD of use, as bills are; purchases: made so far, the
+    first included."""
+
+    def __init__(self, credits: spec.Credits, fee: float) -> None:
+        self.credits, self.purchases = credits, 1
+        self._bought, self._below = round(credits.purchase * 1e9), round(credits.below * 1e9)
+        self._left, self._per_usd, self._due = self._bought, 1e9 / (1.0 + fee), math.inf
+        self._order(0.0)
+
+    @classmethod
+    def of(cls, limits: spec.RateLimits) -> Balance | None:
+        """None where nothing is paid in advance."""
+        credits = limits.credits if isinstance(limits, spec.Account) else None
+        return None if credits is None else cls(credits, credit_fee(limits))
+
+    def left(self, now: float) -> int:
+        """What may be used at `now`; negative if calls under way cost more than there was."""
+        while now >= self._due:
+            at, self._due = self._due, math.inf
+            self._left += self._bought
+            self.purchases += 1
+            self._order(at)
+        return self._left
+
+    def use(self, now: float, usd: float) -> None:
+        """A call has cost so much, of which a share was the fee on the credits that it used."""
+        self.left(now)
+        self._left -= round(usd * self._per_usd)
+        self._order(now)
+
+    def _order(self, now: float) -> None:
+        """Buys more if it is time to, and none is on its way."""
+        if self._left <= self._below and self._due == math.inf:
+            self._due = now + self.credits.delay
+
+
 class Grant:
     """The rates of one `spec.RateLimits`, and what is left of them. It may be shared by several
     deployments."""
@@ -55,6 +93,7 @@ class Grant:
         self.limits = limits
         self.billed = 0.0
         self.quota = math.inf if limits.quota is None else limits.quota
+        self.balance = Balance.of(limits)
         self.hint = limits.retry_after_factor if limits.retry_after == "exact" else None
         self._meters: list[tuple[Meter, int, str]] = []
         for axis, (counted, _) in AXES.items():
@@ -136,12 +175,19 @@ class RateLimit:
             grant.limits.charge in ("correct", "generated") or grant.limits.counts == "answered"
             for grant in self._grants
         )
-        self.has_quota = any(grant.quota < math.inf for grant in self._grants)
+        self.has_quota = any(
+            grant.quota < math.inf or grant.balance is not None for grant in self._grants
+        )
 
-    @property
-    def is_used_up(self) -> bool:
-        """Whether a quota of money is spent."""
-        return self.has_quota and any(grant.billed >= grant.quota for grant in self._grants)
+    def unpaid(self, now: float) -> int:
+        """The status of a call for which there is no money: a quota is spent, or credits are used
+        up; else 0."""
+        for grant in self._grants if self.has_quota else ():
+            if grant.billed >= grant.quota:
+                return 429
+            if grant.balance is not None and grant.balance.left(now) <= 0:
+                return grant.balance.credits.status
+        return 0
 
     def take(
         self,
@@ -182,10 +228,12 @@ class RateLimit:
         for grant in self._grants:
             grant.end(then, now, tokens, answered)
 
-    def bill(self, usd: float) -> None:
-        """A call has been billed, which uses up a quota."""
+    def bill(self, now: float, usd: float) -> None:
+        """A call has been billed, which uses up a quota, and credits."""
         for grant in self._grants:
             grant.billed += usd
+            if grant.balance is not None:
+                grant.balance.use(now, usd)
 
     def left(
         self, now: float, axes: Collection[str] = AXES.keys()
@@ -203,7 +251,14 @@ class RateLimit:
 
 def has_rates(limits: spec.RateLimits) -> bool:
     """Whether they limit anything but calls in flight."""
-    return limits.quota is not None or any(getattr(limits, axis) is not None for axis in AXES)
+    rates = any(getattr(limits, axis) is not None for axis in AXES)
+    return rates or limits.quota is not None or runs_dry(limits)
+
+
+def is_limited(deployment: spec.Deployment, scenario: spec.Scenario) -> bool:
+    """Whether its own rates, or those of its account, limit anything but calls in flight."""
+    shared = scenario.accounts.get(deployment.account or "")
+    return has_rates(deployment.limits) or (shared is not None and has_rates(shared))
 
 
 def _meter(limits: spec.RateLimits, axis: str, rate: float) -> Meter:

@@ -14,8 +14,9 @@ from simroute.models.prices import (
     catalogue_notes,
     catalogue_release,
     is_priced_by_hour,
-    resolve_prices,
+    run_prices,
 )
+from simroute.models.surcharges import fee_words
 
 SHOWN = 4
 """Prices of one deployment that are told one by one."""
@@ -32,13 +33,19 @@ def describe_prices(scenario: spec.Scenario, calendar: Calendar) -> dict[str, st
     """Deployment -> its prices in USD per million tokens (input, output), and of which day they are
     where the catalogue says them."""
     return {
-        name: _listed(deployment, scenario.horizon, calendar)
+        name: _listed(scenario, name, calendar) + _fees(scenario, deployment)
         for name, deployment in scenario.deployments.items()
     }
 
 
-def _listed(deployment: spec.Deployment, horizon: float, calendar: Calendar) -> str:
-    prices = [price for _, price in resolve_prices(deployment, horizon, calendar)]
+def _fees(scenario: spec.Scenario, deployment: spec.Deployment) -> str:
+    words = fee_words(deployment, scenario.accounts.get(deployment.account or ""))
+    return f", with {words}" if words else ""
+
+
+def _listed(scenario: spec.Scenario, name: str, calendar: Calendar) -> str:
+    deployment, horizon = scenario.deployments[name], scenario.horizon
+    prices = [price for _, price in run_prices(scenario, name, calendar)]
     texts = (
         list(dict.fromkeys(map(describe_price, prices)))
         if is_priced_by_hour(deployment)

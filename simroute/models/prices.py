@@ -12,6 +12,7 @@ from simroute.core import Price
 from simroute.models import spec
 from simroute.models.calendar import DAY, Calendar
 from simroute.models.faults import resolve_time
+from simroute.models.surcharges import surcharged
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice
@@ -22,9 +23,14 @@ DRAIN = DAY
 """Seconds behind the horizon for which prices are looked up: what is under way then still ends."""
 
 
-def resolve_prices(deployment: spec.Deployment, horizon: float, calendar: Calendar) -> PriceSteps:
-    """All that a deployment costs in a run. Raises ValueError when the catalogue does not know the
-    model."""
+def resolve_prices(
+    deployment: spec.Deployment,
+    horizon: float,
+    calendar: Calendar,
+    account: spec.Account | None = None,
+) -> PriceSteps:
+    """All that a deployment costs in a run, with the fees of its account. Raises ValueError when
+    the catalogue does not know the model."""
     if deployment.price is not None:
         own = deployment.price
         listed = [(0.0, Price(own.input, own.output, own.cached, own.written))]
@@ -41,22 +47,14 @@ def resolve_prices(deployment: spec.Deployment, horizon: float, calendar: Calend
         *(each for each in listed if each[0] < max(first, 1e-9)),
         *sorted(steps, key=lambda step: step[0]),
     ]
-    return (
-        prices
-        if deployment.price_factor == 1.0
-        else [(when, scale_price(price, deployment.price_factor)) for when, price in prices]
-    )
+    return [(when, surcharged(price, deployment, account)) for when, price in prices]
 
 
-def scale_price(price: Price, factor: float) -> Price:
-    """Every part of a price so many times as high."""
-    cached, written = (
-        None if usd is None else usd * factor for usd in (price.cached, price.written)
-    )
-    tiers = tuple((above, scale_price(tier, factor)) for above, tier in price.tiers)
-    return Price(
-        price.input * factor, price.output * factor, cached, written, price.call * factor, tiers
-    )
+def run_prices(scenario: spec.Scenario, name: str, calendar: Calendar) -> PriceSteps:
+    """The same of a deployment of a scenario by its name."""
+    deployment = scenario.deployments[name]
+    account = scenario.accounts.get(deployment.account or "")
+    return resolve_prices(deployment, scenario.horizon, calendar, account)
 
 
 def catalogue_price(provider: str, model: str, day: str | None) -> Price:

@@ -18,15 +18,16 @@ from simroute.models.empirical import EmpiricalDeployment
 from simroute.models.error_spells import draw_error_steps
 from simroute.models.faults import Timeline
 from simroute.models.latency import ServiceTimes, StatedTimes
-from simroute.models.limits import Grant
+from simroute.models.limits import Grant, has_rates
 from simroute.models.outage_depth import deepen
 from simroute.models.outage_draws import draw_outages
 from simroute.models.playback import Partition
-from simroute.models.prices import resolve_prices
+from simroute.models.prices import run_prices
 from simroute.models.quality import AnswerCopula, Kinship, MeasuredAnswers, accuracy
 from simroute.models.quality_course import quality_course
 from simroute.models.questions import Questions
 from simroute.models.random import Streams
+from simroute.models.surcharges import tiered
 from simroute.models.targets import as_target
 from simroute.models.workload import WorkloadModel
 
@@ -77,7 +78,9 @@ class Weather:
             scenario, self.streams, self.horizon, self.arrivals() if counts else None
         )
         self.spells, self.outages = deepen(self.windows, scenario.outages, self.streams)
-        self._grants = {name: Grant(shared) for name, shared in scenario.accounts.items()}
+        self._grants = {
+            name: Grant(shared) for name, shared in scenario.accounts.items() if has_rates(shared)
+        }
         self.deployments = {
             name: self._build_deployment(name, deployment)
             for name, deployment in scenario.deployments.items()
@@ -132,7 +135,7 @@ class Weather:
 
     def _build_deployment(self, name: str, deployment: spec.Deployment) -> DeploymentModel:
         times: ServiceTimes
-        drift = None
+        deployment, drift = tiered(deployment), None
         if deployment.recorded is None:
             gateway, latency = self.scenario.gateway, deployment.latency
             overhead = gateway.overhead + gateway.distance.get(deployment.domain or "", 0.0)
@@ -147,7 +150,7 @@ class Weather:
             as_target(name, deployment, self.scenario.accounts),
             deployment,
             Timeline(name, deployment, self.spells, self.outages, errors, drift),
-            Tariff(resolve_prices(deployment, self.horizon, self.calendar)),
+            Tariff(run_prices(self.scenario, name, self.calendar)),
             times,
             self._answers(name, deployment),
             self.streams,

@@ -44,6 +44,12 @@ def scenario(tmp_path, monkeypatch):
         ),
         ("latency: {drift: {sigma: .5, memory: 10ms}}", "", "drift.memory: makes 480,000 steps"),
         ("domain: eu", "gateway: {distance: {us: 80ms}}", "no deployment belongs to the domain"),
+        (
+            "account: o",
+            "accounts: {o: {credits: {purchase: 0.001}}}",
+            "credits.purchase: 0.001 is out of range",
+        ),
+        ("service_tier: bulk", "", "service_tier"),
         ("limits: {rpm: 0}", "", "limits.rpm"),
         ("limits: {refill: leaky}", "", "refill"),
     ],
@@ -66,6 +72,7 @@ def test_what_cannot_be_is_refused_in_one_line_with_its_key(scenario, keys, more
         ("latency: {family: fixed, sigma: .9}", "latency.sigma: the family fixed has no such"),
         ("latency: {drift: {memory: 1h}}", "latency.drift.memory: there is no drift"),
         ("latency: {cold: {seconds: 1s}}", "latency.cold.seconds: it never goes cold"),
+        ("service_tier: batch", "a.service_tier: batch is answered within 24 h"),
     ],
 )
 def test_what_changes_nothing_is_told(scenario, keys, told):
@@ -73,6 +80,7 @@ def test_what_changes_nothing_is_told(scenario, keys, told):
     (note,) = load("run", scenario(keys), ["direct"]).notes
     assert told in note
     useful = "limits: {rpm: 10, tpm: 1000, window: 10s, charge: reserve, refill: fixed}"
+    useful += ", service_tier: batch, latency_factor: 9"
     assert load("run", scenario(useful), ["direct"]).notes == []
 
 
@@ -107,6 +115,14 @@ def test_what_changes_nothing_around_deployments_is_told(scenario, more, told):
     assert told in note
     useful = "gateway: {restart_every: 19m, replicas: 2, concurrency: 9, queue: 1}"
     assert load("run", scenario("domain: x", useful), ["direct"]).notes == []
+
+
+def test_credits_that_never_run_out_need_no_more(scenario):
+    """With no delay the next are there at once."""
+    told = "accounts: {o: {credits: {purchase: 5, below: 1%s}}}"
+    (note,) = load("run", scenario("account: o", told % ""), ["direct"]).notes
+    assert "accounts.o.credits.below: more credits are there at once" in note
+    assert load("run", scenario("account: o", told % ", delay: 1m"), ["direct"]).notes == []
 
 
 @pytest.mark.parametrize(

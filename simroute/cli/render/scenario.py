@@ -15,6 +15,7 @@ from simroute.models.limit_notes import SHORT, describe_limits
 from simroute.models.pauses import describe_pause
 from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
+from simroute.models.surcharges import tiered
 from simroute.models.traffic_mix import (
     is_by_feature,
     streamed_share,
@@ -187,7 +188,7 @@ def _users(load: spec.Workload) -> str:
 def _deployment(
     deployment: spec.Deployment, scenario: spec.Scenario, price: str
 ) -> tuple[str, ...]:
-    latency = deployment.latency
+    latency = tiered(deployment).latency
     qualities = known_accuracies(deployment.quality, scenario.workload.tasks)
     speed = f", {1 / latency.per_output_token:.0f}/s" if latency.per_output_token else ""
     return (

@@ -8,9 +8,10 @@ from simroute.models.spec.deployments import (
     PriceList,
     PriceStep,
     QualityStep,
+    ServiceTier,
 )
 from simroute.models.spec.latency import ColdStart, Drift, Latency, Load, Slow
-from simroute.models.spec.limits import Limits, RateLimits
+from simroute.models.spec.limits import Account, Credits, Limits, RateLimits
 from simroute.models.spec.outages import Depth, Flapping, Incidents, Outage, Starts
 from simroute.models.spec.promise import IN_TIME, Budget, Slo, TaskSlo
 from simroute.models.spec.prompt_cache import PromptCache
@@ -27,6 +28,7 @@ from simroute.models.spec.workload import (
 
 __all__ = [
     "IN_TIME",
+    "Account",
     "AskAgain",
     "Budget",
     "Burstiness",
@@ -34,6 +36,7 @@ __all__ = [
     "ClientOptions",
     "Clustered",
     "ColdStart",
+    "Credits",
     "Deployment",
     "Depth",
     "Drift",
@@ -55,6 +58,7 @@ __all__ = [
     "ReadOptions",
     "Repeats",
     "Scenario",
+    "ServiceTier",
     "Sessions",
     "Slo",
     "Slow",

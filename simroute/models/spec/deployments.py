@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from simroute.core.params import (
     Doc,
@@ -24,6 +24,7 @@ from simroute.models.spec.limits import Limits
 from simroute.models.spec.prompt_cache import PromptCache
 
 UsdPerMillion = Annotated[float, Unit("USD/1M tokens"), Range(low=0)]
+ServiceTier = Literal["standard", "batch", "flex", "priority"]
 
 
 @dataclass(frozen=True)
@@ -134,16 +135,30 @@ class Deployment:
         ),
     ] = None
     price_factor: Annotated[Factor, Doc("all of it times this: 0.9 for a discount of 10 %")] = 1.0
+    service_tier: Annotated[
+        ServiceTier,
+        Doc(
+            "the provider's: batch and flex cost half, priority twice (1.75 to 2.5 by model, as "
+            "price_factor says besides); how long they take is latency_factor"
+        ),
+    ] = "standard"
     price_steps: Annotated[dict[Name, PriceStep], Doc("changes of the price during the run")] = (
         field(default_factory=dict)
     )
     latency: Annotated[Latency, Doc("how long answers take in fair weather")] = field(
         default_factory=Latency
     )
+    latency_factor: Annotated[
+        Factor,
+        Doc("all times of `latency` times this, as of a service_tier: 0.5 is twice as fast"),
+    ] = 1.0
     limits: Annotated[Limits, Doc("what the provider grants")] = field(default_factory=Limits)
     account: Annotated[
         Name | None,
-        Doc("one of `accounts`, whose rates it shares with others, besides limits of its own"),
+        Doc(
+            "one of `accounts`, whose rates, fees and credits it shares with others, besides its "
+            "own limits"
+        ),
     ] = None
     errors: Annotated[
         dict[AnyError, Share],

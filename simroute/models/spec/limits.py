@@ -6,10 +6,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from simroute.core.params import Count, Doc, Factor, Period, PerMinute, Positive, Range, Unit
+from simroute.core.params import (
+    Count,
+    Doc,
+    Factor,
+    Period,
+    PerMinute,
+    Positive,
+    Range,
+    Seconds,
+    Share,
+    Unit,
+    Usd,
+)
 
 PerDay = Annotated[float, Unit("1/d"), Range(low=0, above=True)]
 Quota = Annotated[float, Unit("USD"), Range(low=0)]
+Purchase = Annotated[float, Unit("USD"), Range(low=0.01)]
 
 
 @dataclass(frozen=True)
@@ -91,3 +104,47 @@ class Limits(RateLimits):
 
     concurrency: Annotated[Positive | None, Doc("calls at a time")] = None
     queue: Annotated[Count, Doc("calls that may wait for a slot; further ones get 503")] = 0
+
+
+@dataclass(frozen=True)
+class Credits:
+    """Money that is paid in before it can be used. When it is used up, calls fail until more has
+    been bought.
+
+    The fee of a purchase is part of what each call costs, in proportion: credits that the end of a
+    run leaves are no cost of that run. OpenRouter: fee .055, least_fee .8, status 402.
+    """
+
+    purchase: Annotated[
+        Purchase, Doc("USD of credits that are bought at a time, for the first time at t = 0")
+    ]
+    fee: Annotated[Share, Doc("on each purchase, by what it buys: 0.055 for 5.5 %")] = 0.0
+    least_fee: Annotated[Usd, Doc("on each purchase, if that is more")] = 0.0
+    below: Annotated[Usd, Doc("the next are bought when no more than this is left")] = 0.0
+    delay: Annotated[
+        Seconds, Doc("from then until they can be used; 0: at once, so that they never run out")
+    ] = 0.0
+    status: Annotated[
+        Literal[402, 429], Doc("of calls without credits (error insufficient_quota)")
+    ] = 429
+
+
+@dataclass(frozen=True)
+class Account(RateLimits):
+    """What deployments share that are asked with one key: rates, and what the provider or gateway
+    behind it adds to prices. Its fees are in each call's cost, and in the prices that policies and
+    budgets know.
+
+    Example:
+
+        accounts:
+          openrouter:
+            {credits: {purchase: 20, fee: 0.055, least_fee: 0.8, delay: 10m, status: 402}}
+          own-keys: {markup: 0.05}
+    """
+
+    markup: Annotated[
+        Share, Doc("of all prices, on top: 0.05, OpenRouter's with keys of one's own")
+    ] = 0.0
+    call_fee: Annotated[Usd, Doc("for each call that is billed, besides")] = 0.0
+    credits: Annotated[Credits | None, Doc("bought in advance; default: paid afterwards")] = None

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from simroute.core.params import Count, Doc, Name, Period, Positive, Seconds, Unit
 from simroute.models.spec.deployments import Deployment
-from simroute.models.spec.limits import RateLimits
+from simroute.models.spec.limits import Account
 from simroute.models.spec.outages import Outage
 from simroute.models.spec.promise import Budget, Slo
 from simroute.models.spec.workload import Workload
@@ -31,8 +31,8 @@ class Gateway:
     replica after another, `restart_every`) forgets what breakers, limits and caches have learnt,
     but not what was spent; `flush_every` empties the caches alone. `concurrency` bounds the
     requests under way in a replica: beyond it, and beyond `queue`, they are refused with 503.
-    `overhead` lengthens every send and hardly matters. What a gateway charges is `price_factor` of
-    the deployments (1.055 for a fee of 5.5 %).
+    `overhead` lengthens every send and hardly matters. What a gateway charges is in
+    `accounts` (markup, call_fee, credits).
     """
 
     replicas: Annotated[Positive, Doc("gateway processes; each request goes to one")] = 1
@@ -81,7 +81,8 @@ class Scenario:
     ] = 3600.0
     workload: Annotated[Workload, Doc("who asks what, and when")] = field(default_factory=Workload)
     accounts: Annotated[
-        dict[Name, RateLimits], Doc("rates that deployments with this `account` share")
+        dict[Name, Account],
+        Doc("rates, fees and credits that deployments with this `account` share"),
     ] = field(default_factory=dict)
     outages: Annotated[dict[Name, Outage], Doc("when providers fail, and how")] = field(
         default_factory=dict

@@ -34,7 +34,7 @@ from simroute.ledger import OUTCOMES
 from simroute.metrics import Fold
 from simroute.models import spec
 from simroute.models.blocks import Block
-from simroute.models.limits import has_rates
+from simroute.models.limits import is_limited
 from simroute.models.pauses import draw_patience, patience
 from simroute.models.prospects import Prospect, foresee_calls, least_bills
 from simroute.models.questions import BLOCK
@@ -121,9 +121,8 @@ class Decision(NamedTuple):
 def is_exact(scenario: spec.Scenario) -> bool:
     """Whether nothing that a deployment does depends on what else is sent to it."""
     return all(
-        not has_rates(each.limits)
+        not is_limited(each, scenario)
         and each.limits.concurrency is None
-        and each.account is None
         and not is_strained(each.latency)
         and each.prompt_cache is None
         for each in scenario.deployments.values()

@@ -12,7 +12,7 @@ from simroute.config.configuration import Configuration
 from simroute.metrics import is_share
 from simroute.models import spec
 from simroute.models.closed_loop import depends_on_answers
-from simroute.models.limits import has_rates
+from simroute.models.limits import is_limited
 from simroute.models.strain import is_strained
 from simroute.statistics.intervals import (
     Interval,
@@ -122,7 +122,7 @@ def bound_label(scenario: spec.Scenario) -> str:
         return QUEUED
     if any(is_strained(each.latency) for each in deployments):
         return ALONE
-    limited = any(has_rates(each.limits) or each.account is not None for each in deployments)
+    limited = any(is_limited(each, scenario) for each in deployments)
     return LIMITED if limited else KEPT
 
 

@@ -43,7 +43,14 @@ def rebill(
     )
     calendar = workload_calendar(workload, trace)
     tariffs = {
-        name: Tariff(resolve_prices(replace(deployment, price_steps={}), trace.span, calendar))
+        name: Tariff(
+            resolve_prices(
+                replace(deployment, price_steps={}),
+                trace.span,
+                calendar,
+                scenario.accounts.get(deployment.account or ""),
+            )
+        )
         for name, deployment in scenario.deployments.items()
     }
     tasks, features = (trace.names.get(kind) or [NOBODY] for kind in ("task", "feature"))

@@ -95,8 +95,8 @@ class Upstream:
         full = slots is not None and self.busy >= slots
         if full and len(self.waiting) >= self.room:
             self._refuse(attempt, 503, "overloaded", None)
-        elif limits is not None and limits.is_used_up:
-            self._refuse(attempt, 429, "insufficient_quota", None)
+        elif limits is not None and limits.has_quota and (status := limits.unpaid(now)):
+            self._refuse(attempt, status, "insufficient_quota", None)
         elif limits is not None and (wait := limits.take(now, *request.tokens)) is not None:
             if wait == math.inf:
                 self._refuse(attempt, 429, "too_large", None)
@@ -162,7 +162,7 @@ class Upstream:
             answered = attempt.status == 200 and attempt.decode >= 0
             limits.end(attempt.start_s, now, used, answered)
         if nano:
-            limits.bill(nano / 1e9)
+            limits.bill(now, nano / 1e9)
 
     def _refuse(self, attempt: Attempt, status: int, error: str, retry_after: float | None) -> None:
         attempt.status, attempt.error, attempt.retry_after = status, error, retry_after
