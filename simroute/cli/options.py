@@ -195,7 +195,8 @@ outage_option = click.option(
     multiple=True,
     metavar="WEATHER",
     help="An outage laid over it: anthropic@20m..80m (a provider, deployment or domain that is "
-    'down), "{provider: openai, start: 30%, end: 50%, error_share: 0.6}", or those of a scenario '
+    "down), openai_2024_12_04@20m (one that happened), "
+    '"{provider: openai, start: 30%, end: 50%, error_share: 0.6}", or those of a scenario '
     "by its name.",
 )
 

@@ -10,12 +10,16 @@ from typing import Any
 
 from simroute.config import yaml_reader
 from simroute.config.documents import read_documents
+from simroute.config.outage_presets import PRESETS
 from simroute.errors import InputError, nearest
 
 SHORT = re.compile(r"(?P<who>[^@]+)@(?P<start>[^@]+?)\.\.(?P<end>[^@]+)")
 SCOPES = ("provider", "deployment", "domain")
 """What an outage may be of, in the order in which a name is looked up."""
-HOW = "WHO@START..END such as anthropic@20m..80m, or {provider: …, start: …, end: …}"
+HOW = (
+    "WHO@START..END such as anthropic@20m..80m, PRESET@START such as openai_2024_12_04@20m, or "
+    "{provider: …, start: …, end: …}"
+)
 
 Outages = dict[str, Any]
 """Name -> the keys of an outage."""
@@ -81,7 +85,10 @@ def _parse(text: str, number: int, scopes: dict[str, str] | None, taken: Outages
 
 
 def _short(text: str, scopes: dict[str, str] | None, taken: Outages) -> Outages:
-    """A total outage, from WHO@START..END."""
+    """A total outage, from WHO@START..END, or one that happened, from PRESET@START."""
+    preset, _, start = text.strip().partition("@")
+    if preset in PRESETS and ".." not in start:
+        return {_free(preset, taken): {"preset": preset, **_times({"start": start}, text)}}
     match = SHORT.fullmatch(text.strip())
     if match is None:
         raise InputError(f"--outage {text}: not understood; write {HOW}")
@@ -93,9 +100,14 @@ def _short(text: str, scopes: dict[str, str] | None, taken: Outages) -> Outages:
             f"--outage {text}: no provider, deployment or domain is called {who!r}; "
             f"{nearest(who, scopes)}"
         )
-    written = f"start: {match['start']}\nend: {match['end']}\n"  # a number is seconds, as in files
-    times = yaml_reader.parse(written.encode(), f"--outage {text}").data
+    times = _times({key: match[key] for key in ("start", "end")}, text)
     return {_free(_safe(who), taken): {scopes[who]: who, **times}}
+
+
+def _times(words: dict[str, str], text: str) -> Any:
+    """A number is seconds, as in files."""
+    written = "".join(f"{key}: {word}\n" for key, word in words.items())
+    return yaml_reader.parse(written.encode(), f"--outage {text}").data
 
 
 def _safe(name: str) -> str:

@@ -19,6 +19,7 @@ from simroute.config.incidents import replay_incidents
 from simroute.config.inputs import FILES, digest, pin_prices, read_inputs, run_calendar
 from simroute.config.lineups import in_order
 from simroute.config.names import KnownNames, check_mentions, layer_mentions, target_mistakes
+from simroute.config.outage_presets import apply_presets
 from simroute.config.overrides import RESERVED, compose, mark_overridden, override_mistakes
 from simroute.config.paths import with_absolute_paths
 from simroute.config.pitfalls import pitfall_notes
@@ -275,6 +276,7 @@ def _read_files(
     except InputError as error:
         result.problems += error.lines
         return Unread([*unread.keys, ("horizon",)], files=True)
+    scenario = apply_presets(scenario, weather.data.get("outages"), result.notes)
     result.notes += advice.caller_notes(scenario.workload)
     result.notes += [*idle_key_notes(scenario), *reach_notes(scenario)]
     result.scenario = pin_prices(scenario, result.notes)

@@ -109,18 +109,3 @@ def test_outages_begin_at_the_hours_and_days_of_those_observed(
     found, real = shares(drawn - 8), shares(seen - monday - 8)
     assert found[0] == pytest.approx(real[0], abs=0.10)
     assert found[1] == pytest.approx(real[1], abs=0.15)
-
-
-def test_outages_with_a_published_depth_are_scenarios() -> None:
-    """The page's block is read as it stands; depths and lengths are those that were published:
-    94, 105 and 90 minutes; near total, 13 %, 45 % of streams, 17.92 %."""
-    text = PAGE.read_text()
-    block = text[text.index("```yaml\noutages:\n  openai-2023-11-08") + 8 :]
-    data = yaml_reader.parse(block[: block.index("```")].encode(), "page").data["outages"]
-    made = {
-        name: schema.build(spec.Outage, keys, Document("page", {})) for name, keys in data.items()
-    }
-    minutes = [(float(one.end) - float(one.start)) / 60 for one in made.values()]
-    assert minutes[:3] == [94, 105, 90]
-    assert [one.error_share for one in made.values()] == [0.95, 0.13, 0, 0.1792]
-    assert made["openai-2024-12-04"].stall_share == 0.45
