@@ -301,8 +301,8 @@ def sensitivity(
 def frontier(
     scenario: ScenarioFile | str, trade: Trade = "success", *, replications: int = 20, seed: int = 1
 ) -> Frontier:
-    """What can be had at all: success or latency for money, by a policy that knows the weather. The
-    result has .frame and .figures."""
+    """What can be had at all: success, latency or quality for money, by a policy that knows the
+    weather. The result has .frame and .figures, and .best_quality(usd_per_1k)."""
     from simroute.studies.bound.frontier import compute_frontier
 
     return compute_frontier(_file(scenario).configuration("compare", [], seed, replications), trade)

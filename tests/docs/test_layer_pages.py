@@ -20,7 +20,6 @@ KINDS = sorted(
     if cls.__module__.startswith(("simroute.policies", "simroute.gateways"))
 )
 WAITING = {
-    "bandit",
     "breaker",
     "cache",
     "cascade",
@@ -28,6 +27,11 @@ WAITING = {
     "fan_out",
     "predict",
     "quality_bar",
+    "hedge",
+    "limit",
+    "route",
+    "throttle",
+    "timeout",
 }
 """Layers whose page is still to be written."""
 PAGES = sorted(path for path in FOLDER.glob("*.md") if path.stem != "index")

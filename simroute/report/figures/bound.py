@@ -12,6 +12,7 @@ NAME, COST = "clairvoyant", "cost_per_1k_requests_usd"
 TRADES = {
     "success": ("success_rate", "success", "share", 100.0, " %"),
     "latency": ("latency_p95_s", "p95 latency", "s", 1.0, " s"),
+    "quality": ("quality_mean", "right answers", "share", 100.0, " %"),
 }
 """What money buys -> metric, head, unit, scale and suffix of tick labels."""
 
@@ -102,7 +103,7 @@ def gap(run: RunDocuments, policy: str) -> str:
 
 def frontier(columns: dict[str, list[Any]], trade: str, name: str) -> Picture:
     """Cost against what it buys, for a notebook. `columns`: mean, low and high of each metric by
-    point; `trade`: "success" or "latency"."""
+    point; `trade`: as in `TRADES`."""
     metric, head, unit, scale, tick = TRADES[trade]
     cost = columns["cost_per_1k_requests_usd"]
     data = [
@@ -128,8 +129,8 @@ def frontier(columns: dict[str, list[Any]], trade: str, name: str) -> Picture:
         for index in range(len(cost))
     ]
     explanation = (
-        "What a policy that knows the weather attains, the more an answer or a second is "
-        "worth to it."
+        "What a policy that knows the weather attains, the more an answer, a second or a right "
+        "answer is worth to it."
     )
     table = Table(["USD for 1,000 requests", head], table_rows)
     return Picture("What can be had at all?", explanation, data, layout, table)

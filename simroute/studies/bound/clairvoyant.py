@@ -65,11 +65,12 @@ MetricValues = dict[str, float | None]
 
 
 class Preference(NamedTuple):
-    """What an answer is worth in USD: at most `success` for any answer (a dearer one is left), and
-    `second` for each second by which it comes sooner."""
+    """What an answer is worth in USD: at most `success` for any answer (a dearer one is left),
+    `second` for each second by which it comes sooner, and `quality` more for a right one."""
 
     success: float = float("inf")
     second: float = 0.0
+    quality: float = 0.0
 
 
 NEUTRAL = Preference()
@@ -132,7 +133,7 @@ def is_exact(scenario: spec.Scenario) -> bool:
 def options(weather: Weather, block: Block, hurry: bool = False) -> list[Option]:
     """All calls that may be the best of a request of a block. A target is asked again for those
     that have no answer in time from it, or as long as there are such for all, since another answer
-    may come sooner (`hurry`).
+    may come sooner, or be right (`hurry`).
 
     Without hurry, the targets that cost least are looked at first, and the others only for requests
     that could have an answer from them as cheap as the cheapest in time so far: mostly none.
@@ -188,10 +189,10 @@ def _outcome(
     return rank, first, seconds, spent + prospect.bill, wasted, prospect.quality
 
 
-def decide(options: list[Option], size: int, second: float = 0.0) -> Decision:
+def decide(options: list[Option], size: int, second: float = 0.0, quality: float = 0.0) -> Decision:
     """The best option for each of the `size` requests of a block: in time the cheapest, else the
-    fastest answer, else the cheapest failure; of equal ones the first. `second`: as in
-    `Preference`."""
+    fastest answer, else the cheapest failure; of equal ones the first. `second`,
+    `quality`: as in `Preference`."""
     best = Decision(
         target=np.full(size, -1),
         n=np.zeros(size, np.int64),
@@ -207,6 +208,8 @@ def decide(options: list[Option], size: int, second: float = 0.0) -> Decision:
         rows, rank, price = option.rows, option.rank, option.nano.astype(float)
         if second > 0:
             price += np.where(rank > 0, second * 1e9 * np.where(rank > 0, option.seconds, 0.0), 0.0)
+        if quality > 0:
+            price -= np.where(rank == 2, quality * 1e9 * option.quality, 0.0)
         wish = np.where(rank == 1, option.seconds, price)
         known = best.rank[rows]
         better = (rank > known) | ((rank == known) & (wish < aim[rows]))
@@ -237,15 +240,14 @@ def clairvoyant_figures(
     context = replace(context, names={"target": [], "task": weather.tasks}, day=None, budget=None)
     folds = [Fold(context) for _ in preferences]
     graded = np.array([model.is_graded for model in models])
-    hurry = any(preference.second > 0 for preference in preferences)
+    hurry = any(preference.second > 0 or preference.quality > 0 for preference in preferences)
     for block in weather.blocks():
         known = options(weather, block, hurry)
         best = {
-            second: decide(known, block.size, second)
-            for second in {each.second for each in preferences}
+            wish: decide(known, block.size, *wish) for wish in {each[1:] for each in preferences}
         }
         for fold, preference in zip(folds, preferences, strict=True):
-            decision = best[preference.second].at_most(preference.success)
+            decision = best[preference[1:]].at_most(preference.success)
             fold("requests", _rows(block, decision, graded))
     metrics = [fold.finish([], [0.0] * len(models)).metrics for fold in folds]
     return [{name: values[name] for name in BOUND_METRICS} for values in metrics]

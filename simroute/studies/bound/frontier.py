@@ -1,9 +1,10 @@
-"""What success, or which latency, can be had at all for how much money?"""
+"""What success, which latency, or which quality can be had at all for how much money?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Any, Literal, get_args
 
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
@@ -17,10 +18,12 @@ from simroute.studies.bound.gap import (
     clairvoyant_bound,
     has_bound,
     latency_frontier,
+    quality_frontier,
 )
 from simroute.text import figure
 
-Trade = Literal["success", "latency"]
+Trade = Literal["success", "latency", "quality"]
+COST = "cost_per_1k_requests_usd"
 METRICS_SHOWN = (
     "success_rate",
     "slo_attainment",
@@ -55,11 +58,12 @@ class Frontier:
 
     @property
     def columns(self) -> dict[str, list[Any]]:
-        """A value for each point: what an answer and a second are worth (USD), and mean, low and
-        high of each metric."""
+        """A value for each point: what an answer, a second and a right answer more are worth (USD),
+        and mean, low and high of each metric."""
         columns: dict[str, list[Any]] = {
             "success_usd": [point.preference.success for point in self.points],
             "second_usd": [point.preference.second for point in self.points],
+            "quality_usd": [point.preference.quality for point in self.points],
         }
         for metric in METRICS_SHOWN:
             intervals = [point.interval(metric) for point in self.points]
@@ -84,6 +88,22 @@ class Frontier:
         picture = figures.frontier(self.columns, self.trade, self.label)
         return plotly_figures({"frontier": picture})
 
+    def best_quality(self, usd_per_1k: float) -> float | None:
+        """The best mean quality for a mean cost of so much for 1,000 requests, None for less than
+        any answer costs: on straight lines between the points, as one comes to by doing this for
+        some requests and that for others."""
+        known = [
+            (point.interval(COST).mean, point.interval("quality_mean").mean)
+            for point in self.points
+        ]
+        points = [(cost, best) for cost, best in known if cost is not None and best is not None]
+        if not points or usd_per_1k < points[0][0]:
+            return None
+        for (cheap, low), (dear, high) in pairwise(points):
+            if usd_per_1k < dear:
+                return low + (high - low) * (usd_per_1k - cheap) / (dear - cheap)
+        return points[-1][1]
+
     @property
     def exact(self) -> bool:
         """Whether no deployment limits what may be sent, so that no policy lies beyond it."""
@@ -97,17 +117,21 @@ class Frontier:
 
 def compute_frontier(configuration: Configuration, trade: Trade = "success") -> Frontier:
     """The frontier in the weather of a configuration, over its replications. Raises InputError."""
-    if trade not in ("success", "latency"):
-        raise InputError(f"frontier: {trade!r} is not one of success, latency")
+    if trade not in get_args(Trade):
+        raise InputError(f"frontier: {trade!r} is not one of {', '.join(get_args(Trade))}")
     if not has_bound(configuration.scenario):
         raise InputError(
             "frontier: requests depend on what became of others (workload.callers, "
             "workload.again), so no bound holds for all policies"
         )
     replications = range(configuration.replications)
-    points = (
-        clairvoyant_bound(configuration, replications).frontier
-        if trade == "success"
-        else latency_frontier(configuration, replications)
-    )
+    if trade == "success":
+        points = clairvoyant_bound(configuration, replications).frontier
+    elif trade == "latency":
+        points = latency_frontier(configuration, replications)
+    else:
+        deployments = configuration.scenario.deployments.values()
+        if all(each.quality is None and each.outcomes is None for each in deployments):
+            raise InputError("frontier: no deployment has a quality; give deployments.NAME.quality")
+        points = quality_frontier(configuration, replications)
     return Frontier(trade, bound_label(configuration.scenario), points)

@@ -46,6 +46,8 @@ SHARES = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.999)
 """Shares of the answerable requests, for the points of the frontier: the dearest are left first."""
 HURRIES = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 """What a second is worth, relative to the cost of the median answer for its median time."""
+QUALITIES = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1e6)
+"""What a right answer is worth, relative to the mean cost of the cheapest answers."""
 EXACT = "clairvoyant bound"
 LIMITED = "clairvoyant, a bound without rate limits"
 ALONE = "clairvoyant, as if each call were alone"
@@ -174,6 +176,16 @@ def latency_frontier(
     neutral = clairvoyant_figures(configuration, replications[0])[0]
     cost, time = neutral["cost_per_1k_requests_usd"] or 0.0, neutral["latency_p50_s"] or 1.0
     preferences = [Preference(second=factor * (cost or 1.0) / 1000 / time) for factor in HURRIES]
+    return _points(configuration, replications, preferences)
+
+
+def quality_frontier(
+    configuration: Configuration, replications: Sequence[int]
+) -> list[FrontierPoint]:
+    """The frontier of cost and quality, from the cheapest answers to the best."""
+    neutral = clairvoyant_figures(configuration, replications[0])[0]
+    cost = (neutral["cost_per_1k_requests_usd"] or 1.0) / 1000
+    preferences = [Preference(quality=factor * cost) for factor in QUALITIES]
     return _points(configuration, replications, preferences)
 
 
