@@ -9,6 +9,7 @@ from dataclasses import is_dataclass
 from typing import Any
 
 from simroute.config.balance_notes import balance_conflicts
+from simroute.config.breaker_notes import idle_breaker_notes
 from simroute.config.fields import declared_fields
 from simroute.config.inputs import open_trace
 from simroute.config.quality_notes import quality_conflicts
@@ -102,6 +103,7 @@ def setting_notes(
         notes += [f"{key}.{text}" for text in quality_conflicts(layer)]
         if layer.kind == "breaker":
             notes += [f"{key}.{text}" for text in _breaker_conflicts(layer)]
+            notes += [f"{key}.{text}" for text in idle_breaker_notes(layer, scenario)]
             if scenario is not None and "retry" not in kinds[:place]:
                 notes += [f"{key}.{text}" for text in _short_window(layer, scenario)]
         elif layer.kind == "retry":
@@ -234,13 +236,13 @@ def _breaker_conflicts(layer: Any) -> Iterator[str]:
         if last is not None and last < layer.failures:
             few = f"the last {last} calls never hold failures: {layer.failures}"
             yield f"count_window: {few}, so it cannot open; write at least {layer.failures}"
-        if layer.min_calls != type(layer).min_calls:
+        if layer.min_calls != type(layer).min_calls and layer.slow_after is None:
             yield (
                 f"min_calls: counts only beside rate; failures: {layer.failures} open it, "
                 f"however many calls there were"
             )
         return
-    if layer.failures != type(layer).failures:
+    if layer.failures != type(layer).failures and not layer.either:
         yield "failures: is not looked at beside rate; leave one of them out"
     seen = layer.min_calls if last is None else min(layer.min_calls, last)
     if 0 < rate * seen < 1 - 1e-9:

@@ -19,6 +19,7 @@ from simroute import gateways as _registers_layers
 from simroute.config.fields import Form, Scalar, declared_fields
 from simroute.config.scalars import range_text
 from simroute.core import registry
+from simroute.core.presets import Preset
 from simroute.gauges.merging import Mergeable
 from simroute.models import spec
 
@@ -26,12 +27,14 @@ __all__ = [
     "DocstringParts",
     "LayerReference",
     "Parameter",
+    "PresetReference",
     "SectionReference",
     "_registers_layers",
     "docstring_parts",
     "layer_reference",
     "layer_references",
     "parameters",
+    "preset_references",
     "section_references",
 ]
 
@@ -86,6 +89,16 @@ class LayerReference(NamedTuple):
     replicas: str
 
 
+class PresetReference(NamedTuple):
+    """A preset of a kind of layer. settings: its parameters in words, those first that `describe`
+    tells of the layer."""
+
+    kind: str
+    name: str
+    preset: Preset
+    settings: list[tuple[str, str]]
+
+
 class SectionReference(NamedTuple):
     """One top-level key of a scenario file, with every key below it (full paths). example: a
     fragment of a scenario file."""
@@ -127,6 +140,18 @@ def exchanged(cls: type) -> str:
 def layer_references() -> list[LayerReference]:
     """Every registered kind by name, loaded plug-ins included."""
     return [layer_reference(kind) for kind in sorted(registry)]
+
+
+def preset_references(kind: str | None = None) -> list[PresetReference]:
+    """The presets of a kind of layer, or of all, in the order in which they are declared."""
+    found = []
+    for each in sorted(registry) if kind is None else [kind]:
+        for name, preset in getattr(registry[each], "presets", {}).items():
+            keys = [field.name for field in declared_fields(registry[each])]
+            written = sorted(preset.settings.items(), key=lambda item: keys.index(item[0]))
+            settings = [(key, _in_words(value)) for key, value in written]
+            found.append(PresetReference(each, name, preset, settings))
+    return found
 
 
 def section_references() -> list[SectionReference]:

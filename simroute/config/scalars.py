@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from simroute.config.fields import Scalar
 from simroute.core.params import Range
+from simroute.errors import nearest
 from simroute.models.calendar import parse_start
 from simroute.models.spec.kinds import ErrorKind
 
@@ -130,7 +131,9 @@ def range_text(bound: Range) -> str:
 
 def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
     if value not in choices or isinstance(value, bool):
-        raise ValueError(f"{displayed(value)} is not one of {', '.join(map(str, choices))}")
+        near = nearest(str(value), list(map(str, choices)))
+        hint = f"; {near}" if near.startswith("did") else ""
+        raise ValueError(f"{displayed(value)} is not one of {', '.join(map(str, choices))}{hint}")
     return value
 
 

@@ -173,7 +173,14 @@ def _message(cls: type, problem: Any, document: Document, base: KeyPath) -> str:
 def _instance(value: Any) -> Any:
     if isinstance(value, BaseModel):
         cls = value.__origin__  # type: ignore[attr-defined]
-        return cls(**{name: _instance(getattr(value, name)) for name in type(value).model_fields})
+        given = value.model_fields_set  # the others' defaults are the class's own, or a preset's
+        return cls(
+            **{
+                name: _instance(getattr(value, name))
+                for name in type(value).model_fields
+                if name in given
+            }
+        )
     if isinstance(value, dict):
         return {key: _instance(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):

@@ -16,6 +16,8 @@ from simroute.core import registry
 from simroute.errors import InputError, nearest
 
 MULTIPLE = re.compile(r"x(\d+(?:\.\d*)?|\.\d+)")
+PRESET = "preset"
+"""The key of a layer that names its other settings."""
 NOWHERE = yaml_reader.Document("", {})
 Values = dict[str, Any]
 """LAYER.KEY[.KEY] -> value."""
@@ -83,7 +85,7 @@ class Variation:
         changed: dict[str, Any] = {}
         for name, value in values.items():
             layer, *path = name.split(".")
-            settings = changed.setdefault(layer, schema.plain(self._layers[layer]))
+            settings = changed.setdefault(layer, self._settings(layer, values))
             for key in path[:-1]:
                 settings[key] = settings = dict(settings.get(key) or {})
             settings[path[-1]] = value
@@ -96,6 +98,14 @@ class Variation:
             except ValueError as error:
                 raise InputError(f"{layer}: {error}") from None
         return layers
+
+    def _settings(self, layer: str, values: Values) -> dict[str, Any]:
+        """All settings of a layer; without those of its preset, where it gets another one."""
+        instance = self._layers[layer]
+        if f"{layer}.{PRESET}" in values and values[f"{layer}.{PRESET}"] != instance.preset:
+            return _differing(instance)
+        settings: dict[str, Any] = schema.plain(instance)
+        return settings
 
     def file_form(self, values: Values) -> dict[str, Any]:
         """The policy as plain data for a file, without keys that are at their defaults."""
@@ -116,10 +126,15 @@ def value_at(data: Any, path: list[str]) -> Any:
 
 
 def _differing(instance: Any) -> dict[str, Any]:
-    """The keys of a dataclass that are not at their defaults, as plain data."""
+    """The keys of a dataclass that are not at their defaults, or those of its preset, as plain
+    data."""
     differing = {}
+    preset = getattr(instance, PRESET, None)
+    usual = None if preset is None else type(instance)(**{PRESET: preset})
     for field in declared_fields(type(instance)):
         value, default = getattr(instance, field.name), field.default
+        if usual is not None and field.name != PRESET:
+            default = getattr(usual, field.name)
         if default is MISSING or schema.plain(value) != schema.plain(default):
             nested = is_dataclass(value) and type(value) is type(default)
             differing[field.name] = _differing(value) if nested else schema.plain(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simroute.gauges.breaker import Window
+from simroute.gauges.results import Window
 
 
 class Load:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from simroute.gauges.breaker import Window
 from simroute.gauges.bucket import Bucket
+from simroute.gauges.results import Window
 
 
 class RetryTokens:

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
 from simroute.core.call import TARGET
 from simroute.core.outcome import REST, STATUS
-from simroute.core.params import Doc, Period, Positive, Share, Status
-from simroute.gauges.breaker import BreakerState, Permit
+from simroute.core.params import Doc
+from simroute.core.presets import with_presets
+from simroute.gauges.breaker import OPEN, BreakerState, Permit
+from simroute.gauges.breaker_rules import BreakerRules, GroupRules, StatusRules
+from simroute.gauges.breakers import Breakers
+from simroute.policies.presets.breakers import IMPLIED, PRESETS, BreakerName
 
 MOST_TASKS = 10_000
 """Breakers of deployment and task; beyond so many the oldest begins anew."""
+RULES = [field.name for field in fields(BreakerRules)]
 
 
 @layer("breaker")
-@dataclass
-class Breaker:
+@with_presets(PRESETS, IMPLIED)
+@dataclass(kw_only=True)
+class Breaker(StatusRules, GroupRules, BreakerRules):
     """Stops calling a failing target for a while: failures within a window open it, trials close it
     again.
 
     The stated statuses are failures and a complete 200 is a success; all else is neutral: a 429
     (unless listed), a 499, a refusal by a layer further in. Its events say under `breaker` which
     one it was: the provider, the deployment, or "deployment (task)"; their target is that of the
-    call at hand. Source: Nygard, Release It! (2007), ch. 5; corner cases: gauges.breaker.
+    call at hand. `preset` gives it the parameters of a breaker that people know. Source: Nygard,
+    Release It! (2007), ch. 5; corner cases: gauges.breaker; presets: policies.presets.breakers.
 
     Example:
 
@@ -46,25 +54,12 @@ class Breaker:
     struggling provider and finds the recovery later (with an error share e, two tries close it in 1
     - e² of the trials, one in 1 - e), and `probe_limit` must leave it that time. `scope` decides
     who shares a breaker: by provider, one failing model shuts its siblings as well, and an outage
-    of all is found sooner; by deployment or task each learns alone.
+    of all is found sooner; by deployment or task each learns alone. `recovery: time` wastes a whole
+    cooldown's first failures on each return, since all calls come back at once; `ramp` lets them
+    come back by and by. A cap (`max_open`, `min_closed`) spares what is left when everything fails,
+    and lets nothing open where it is less than one target.
     """
 
-    failures: Annotated[Positive, Doc("so many open it")] = 3
-    window: Annotated[Period, Doc("within so long")] = 30.0
-    cooldown: Annotated[Period, Doc("time until a trial may pass")] = 30.0
-    probes: Annotated[Positive, Doc("trials at a time")] = 1
-    successes: Annotated[Positive, Doc("trials that must succeed to close it")] = 1
-    rate: Annotated[Share | None, Doc("open on this share of failures instead of their number")] = (
-        None
-    )
-    min_calls: Annotated[Positive, Doc("calls before the share counts; at most count_window")] = 10
-    count_window: Annotated[
-        Positive | None, Doc("look at the last so many calls instead of a time")
-    ] = None
-    consecutive: Annotated[bool, Doc("count failures in a row, whenever they were")] = False
-    probe_limit: Annotated[Period, Doc("a trial without an answer counts as failed after this")] = (
-        120.0
-    )
     trial: Annotated[
         Literal["call", "send"],
         Doc("what a trial is: the whole call with its retries inside, or a single send"),
@@ -73,19 +68,14 @@ class Breaker:
         Literal["provider", "deployment", "task"],
         Doc("one breaker for each; task: for each deployment and task"),
     ] = "provider"
-    statuses: Annotated[tuple[Status, ...], Doc("what counts as a failure")] = (
-        408,
-        500,
-        502,
-        503,
-        504,
-        529,
-    )
+    preset: Annotated[
+        BreakerName | None, Doc("a breaker by name, whose parameters hold unless they are given")
+    ] = None
 
     def __post_init__(self) -> None:
-        self._states: dict[object, BreakerState] = {}
-        self._shared: dict[object, BreakerState] = {}
-        self._names: dict[BreakerState, str] = {}
+        most = MOST_TASKS if self.scope == "task" else None  # callers may name tasks
+        self._breakers = Breakers(self._closed, most, self.max_open, self.min_closed)
+        self._states = self._breakers.by_call
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         target = call[TARGET]
@@ -99,74 +89,77 @@ class Breaker:
         if outcome[STATUS] == 200 and outcome[REST] is None and state.quiet is quiet:
             return outcome
         # `partial`, since what a lambda sees is made a cell at every call, needed or not
-        return outcome.then(partial(self._tell, state, quiet, call, world))
+        return outcome.then(partial(self._tell, state, quiet, False, call, world))
 
     async def _guard(self, state: BreakerState, call: Call, send: Send, world: World) -> Outcome:
-        permit = state.ask(world.now())
+        began = world.now()
+        permit = state.ask(began)
+        if permit is None and self.when_all_open == "try" and self._breakers.all_out(began):
+            permit = state.late(began)
         if state.news:
             self._report(state, call, world)
         if permit is None:
-            return Outcome.rejected("breaker", 503, _target(call, world), state.wait(world.now()))
+            return Outcome.rejected("breaker", 503, _target(call, world), state.wait(began))
         outcome = None
         try:
             outcome = await send(call.as_probe(once=self.trial == "send") if permit.probe else call)
         finally:
             if outcome is None:
                 state.release(permit)  # a cancelled trial must not block the way for ever
-        return outcome.then(partial(self._tell, state, permit, call, world))
+        slow = self.slow_after is not None and world.now() - began > self.slow_after
+        return outcome.then(partial(self._tell, state, permit, slow, call, world))
 
     def _tell(
-        self, state: BreakerState, permit: Permit, call: Call, world: World, outcome: Outcome
+        self,
+        state: BreakerState,
+        permit: Permit,
+        slow: bool,
+        call: Call,
+        world: World,
+        outcome: Outcome,
     ) -> None:
-        good = outcome.status == 200
-        if good and state.quiet is permit:
+        status = outcome.status
+        if status == 200 and state.quiet is permit:
             return
-        failed = not good and outcome.status in self.statuses
-        if outcome.by or not (failed or good):
+        alone = status in self.at_once
+        failed = status != 200 and (alone or status in self.statuses)
+        if outcome.by or not (failed or status == 200):
             state.release(permit)
             return
-        state.tell(permit, failed, world.now())
+        wait = self.asked_wait(outcome, self.cooldown)
+        state.tell(permit, failed, world.now(), slow, alone, wait)
         if state.news:
-            self._report(state, call, world, status=outcome.status)
+            self._report(state, call, world, status=status)
 
     def _report(self, state: BreakerState, call: Call, world: World, **detail: int) -> None:
         for event in state.news:
             target = _target(call, world)
-            name = self._names.get(state) or f"{target} ({call.request.task})"  # else forgotten
+            # a breaker that was forgotten
+            name = self._breakers.names.get(state) or f"{target} ({call.request.task})"
             world.emit(event, call, target=target, breaker=name, **detail)
         state.news.clear()
 
     def _join(self, key: object, call: Call, world: World) -> BreakerState:
         """The state that a call meets, which targets of one provider may share."""
-        target, task = _target(call, world), call.request.task
-        shared = {
-            "provider": world.targets()[target].provider,
-            "deployment": target,
-            "task": (target, task),
-        }[self.scope]
-        if shared not in self._shared:
-            self._shared[shared] = made = self._closed()
-            self._names[made] = f"{target} ({task})" if self.scope == "task" else str(shared)
-        state = self._states[key] = self._shared[shared]
-        if self.scope == "task" and len(self._states) > MOST_TASKS:  # callers may name them
-            oldest = self._states.pop(next(iter(self._states)))
-            if self._names.pop(oldest, None) is not None:
-                del self._shared[next(key for key, one in self._shared.items() if one is oldest)]
-        return state
+        target, task, known = _target(call, world), call.request.task, world.targets()
+        if self.scope == "provider":
+            provider = known[target].provider
+            return self._breakers.join(key, provider, provider)
+        models = [each.model for each in known.values()]
+        spared = self.spare_alone and models.count(known[target].model) == 1
+        shared, name = (
+            ((target, task), f"{target} ({task})") if self.scope == "task" else (target, target)
+        )
+        return self._breakers.join(key, shared, name, spared)
 
     def _closed(self) -> BreakerState:
-        return BreakerState(
-            self.failures,
-            self.window,
-            self.cooldown,
-            self.probes,
-            self.successes,
-            self.rate,
-            self.min_calls,
-            self.count_window,
-            self.consecutive,
-            self.probe_limit,
-        )
+        """A new one."""
+        state = BreakerState(**{name: getattr(self, name) for name in RULES})
+        if self.mode == "forced_open":
+            state.force(OPEN, 0.0, math.inf)
+        state.watches = self.mode in ("metrics_only", "disabled")
+        state.mute = self.mode == "disabled"
+        return state
 
 
 def _target(call: Call, world: World) -> str:

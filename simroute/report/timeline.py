@@ -150,6 +150,7 @@ def _decision(event: Json) -> str:
         "opened": f"breaker of {breaker} opened",
         "half_opened": f"breaker of {breaker} let a trial pass",
         "closed": f"breaker of {breaker} closed",
+        "exceeded": f"breaker of {breaker} would have opened",
     }
     if event["event"] in texts:
         return texts[event["event"]]

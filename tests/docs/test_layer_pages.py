@@ -21,6 +21,7 @@ KINDS = sorted(
 )
 WAITING = {
     "breaker",
+    "bandit",
     "cache",
     "cascade",
     "classify",

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simroute.gauges.breaker import BreakerState, Streak, Window
+from simroute.gauges.breaker import BreakerState
 from simroute.gauges.bucket import Bucket
 from simroute.gauges.latency import Recent
 from simroute.gauges.meter import SpendMeter
 from simroute.gauges.quantile import RecentQuantile
+from simroute.gauges.results import Streak, Window
 from simroute.gauges.retry_budget import RetryBudgetState
 from simroute.gauges.store import Store
 from simroute.gauges.throttle import AdaptiveThrottle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from simroute.cli.terminal import escaped, on_terminal
 from simroute.config.plugins import load_plugins
 from simroute.text import first_sentence
 
+if TYPE_CHECKING:
+    from simroute.config.reference import PresetReference
+
 KINDS = {
     "scenarios": "scenario",
     "policies": "policy",
@@ -22,6 +25,7 @@ KINDS = {
     "formats": "format",
     "metrics": "metric",
     "lineups": "lineup",
+    "presets": "preset",
 }
 """What can be listed -> the name of one of them."""
 CATALOGUE = ("models", "prices")
@@ -97,11 +101,11 @@ def names(kind: str) -> list[str]:
     from simroute.metrics.definitions import DEFINITIONS
     from simroute.traces.formats import FORMAT_NAMES
 
-    assert reference  # registers the package's layers
     known: dict[str, Any] = {
         "layers": sorted(registry),
         "formats": FORMAT_NAMES,
         "metrics": DEFINITIONS,
+        "presets": [f"{each.kind}.{each.name}" for each in reference.preset_references()],
     }
     return list(known[kind]) if kind in known else catalogue.list_names(_folder(kind))
 
@@ -123,6 +127,9 @@ def _description(kind: str, name: str) -> str:
         return first_sentence(registry[name].__doc__)
     if kind == "formats":
         return find_format(name).ABOUT
+    if kind == "presets":
+        found = _find_preset(name)
+        return f"{found.kind} as in {found.name} {found.preset.version}"
     return DEFINITIONS[name] if kind == "metrics" else _about(kind, name)
 
 
@@ -253,6 +260,17 @@ def _layer(name: str) -> pages.Page:
     return pages.layer(reference.layer_reference(name))
 
 
+def _find_preset(name: str) -> PresetReference:
+    from simroute.config import reference
+
+    kind, _, own = name.partition(".")
+    return next(each for each in reference.preset_references(kind) if each.name == own)
+
+
+def _preset(name: str) -> pages.Page:
+    return pages.preset(_find_preset(name))
+
+
 def _metric(name: str) -> pages.Page:
     from simroute.metrics import METRICS
     from simroute.metrics.definitions import DEFINITIONS
@@ -275,6 +293,7 @@ PAGES: dict[str, Callable[[str], pages.Page]] = {
     "metrics": _metric,
     "formats": _format,
     "lineups": _lineup,
+    "presets": _preset,
 }
 """Kind -> its page; of several things of the same name the first is described."""
 

@@ -13,7 +13,12 @@ from simroute.text import first_sentence
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from simroute.config.reference import LayerReference, Parameter, SectionReference
+    from simroute.config.reference import (
+        LayerReference,
+        Parameter,
+        PresetReference,
+        SectionReference,
+    )
 
 Page = Iterable["RenderableType"]
 """Parts of a page, from the top."""
@@ -151,10 +156,41 @@ def layer(reference: LayerReference) -> Page:
     yield from head(reference.kind, "layer")
     yield from paragraphs(reference.doc)
     yield from parameters(reference.parameters)
+    yield from _presets(reference.kind)
     yield from _example(reference)
     if reference.replicas:
         yield from title("What replicas tell each other (gateway.sync_every)")
         yield _paragraph(reference.replicas)
+
+
+def _presets(kind: str) -> Page:
+    from simroute.config.reference import preset_references
+
+    found = preset_references(kind)
+    if found:
+        yield from title("Presets")
+        rows = [(each.name, each.preset.version, _settings(each)) for each in found]
+        yield from table(("preset", "version", "parameters"), rows)
+
+
+def _settings(reference: PresetReference) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in reference.settings)
+
+
+def preset(reference: PresetReference) -> Page:
+    """What a layer does under a name, where that stands, and what is left out."""
+    yield from head(f"{reference.kind}.{reference.name}", f"preset of the layer {reference.kind}")
+    yield ""
+    yield _paragraph(f"{reference.kind}: {{preset: {reference.name}}} means:")
+    yield from table(("key", "value"), reference.settings)
+    known = reference.preset
+    yield ""
+    yield _paragraph(f"Version {known.version}. Source: {known.source}.")
+    if known.example:
+        yield _paragraph(f"Taken for an example, since they are its user's: {known.example}.")
+    if known.differs:
+        yield from title("What it does besides, and this layer does not")
+        yield from table(("", ""), [("-", line) for line in known.differs])
 
 
 def keys(name: str, owners: Iterable[tuple[str, list[Parameter]]]) -> Page:

@@ -26,7 +26,7 @@ def main(files: list[str]) -> int:
         for verdict in judge(items):
             words[verdict.word] += 1
             sys.stdout.write(f"{verdict}\n")
-    sys.stderr.write(", ".join(f"{words[word]} {word}" for word in ("pass", "fail", "skip")) + "\n")
+    sys.stdout.write(f"{words['pass']} passed, {words['fail']} failed, {words['skip']} skipped\n")
     return 2 if unreadable else int(words["fail"] > 0)
 
 

@@ -10,13 +10,15 @@ Config = dict[str, Any]
 
 
 class Verdict(NamedTuple):
-    """Of one item: "pass", "fail" or "skip", and why not "pass"."""
+    """Of one item: "pass", "fail" or "skip", and why not "pass", or in spite of what."""
 
     id: str
     word: str
     why: str = ""
 
     def __str__(self) -> str:
+        if self.word == "pass":
+            return f"pass {self.id} ({self.why})" if self.why else f"pass {self.id}"
         return f"{self.word} {self.id}: {self.why}" if self.why else f"{self.word} {self.id}"
 
 

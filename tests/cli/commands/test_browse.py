@@ -84,6 +84,7 @@ def test_list_of_everything_names_each_thing_as_describe_takes_it(capsys):
         "format",
         "metric",
         "lineup",
+        "preset",
     }
     assert all(said(capsys, "describe", name).startswith(name.partition("=")[2]) for name in names)
 
