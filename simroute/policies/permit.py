@@ -29,7 +29,7 @@ class Permit:
 
     Example:
 
-        permit:   {only: {acme: [eu]}, forbid: {extract: [deepseek]}}
+        permit:   {only: {acme: [anthropic, openai]}, forbid: {extract: [deepseek]}}
         fallback: {targets: [first, other_company, cheapest]}
         timeout:  {total: 30s, first_token: 10s}
 
