@@ -86,6 +86,7 @@ soak: setup
 bench: setup
 	@$(BIN)/python benchmarks/kernel.py
 	@$(BIN)/python benchmarks/policies.py
+	@$(BIN)/python benchmarks/catalogue.py
 	@$(BIN)/python benchmarks/models.py
 	@$(BIN)/python benchmarks/layers.py
 	@$(BIN)/python benchmarks/day.py

@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import mmlu
-import neighbours
+from asked import STUDIES, TABLE, Part, Search
 from findings import (
     HEADS,
     PAIRED,
@@ -42,220 +40,6 @@ from simroute.studies.sensitivity.ranges import ParameterRange
 from simroute.text import clean, quantity
 
 FOLDER = ROOT / "docs" / "studies"
-USUAL = (
-    "success_rate",
-    "slo_attainment",
-    "latency_p95_s",
-    "cost_per_1k_requests_usd",
-    "quality_mean",
-)
-TABLE = "TABLE"
-"""Stands in the words of a part, and on the page, for where the table of answers lies."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One `compare --vary`: what is varied, and beside which policies. `against`: the setting that
-    all others are compared with."""
-
-    said: str
-    policies: tuple[str, ...]
-    vary: tuple[str, ...]
-    words: tuple[str, ...] = ()
-    against: str = ""
-    metrics: tuple[str, ...] = USUAL
-    replications: int = 5
-    scenario: str = ""
-
-
-@dataclass(frozen=True)
-class Search:
-    """One `tune`."""
-
-    policy: str
-    space: dict[str, str]
-    objective: str
-    subject_to: tuple[str, ...]
-    evaluations: int = 80
-    confirm: int = 10
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is measured for the page of a scenario; `more` has further figures."""
-
-    parts: dict[str, Part]
-    search: Search | None = None
-    more: ModuleType | None = None
-
-
-SENDS = ("attempts_per_request",)
-STUDIES = {
-    "partial_outages": Asked(
-        {
-            "": Part(
-                "Failures within 30 s that open it, and the time until it is tried again:",
-                ("circuit_breaker", "failover"),
-                ("policy.breaker.failures=3..24:4 log", "policy.breaker.cooldown=7.5s..480s:4 log"),
-                (),
-                "3x30",
-                (*USUAL, "time_on_failing_target_s"),
-            ),
-        },
-        Search(
-            "circuit_breaker",
-            {"breaker.failures": "2..24 log", "breaker.cooldown": "5s..600s log"},
-            "max slo_attainment",
-            ("quality_mean>=0.895",),
-        ),
-    ),
-    "cascade_mmlu": Asked(
-        {
-            "": Part(
-                "On the table itself, a judge of AUROC 0.75 whose threshold lets so many wrong "
-                "answers pass:",
-                ("direct", "cascade"),
-                ("policy.cascade.judge.false_accept=0.1..0.7:7",),
-                ("policy.cascade.judge.auroc=0.75", f"scenario.workload.outcomes={TABLE}"),
-                "",
-                ("quality_mean", "cost_per_1k_requests_usd", *SENDS),
-            ),
-            "model": Part(
-                "The same without the table, from the two accuracies alone:",
-                ("direct", "cascade"),
-                ("policy.cascade.judge.false_accept=0.1..0.7:7",),
-                ("policy.cascade.judge.auroc=0.75",),
-                "",
-                ("quality_mean", "cost_per_1k_requests_usd", *SENDS),
-            ),
-        },
-        more=mmlu,
-    ),
-    "semantic_cache": Asked(
-        {
-            "": Part(
-                "Cosine from which two questions count as one:",
-                ("failover", "cached"),
-                ("policy.cache.threshold=0.75..0.99:7",),
-                (),
-                "0.95",
-                (
-                    "cost_per_1k_requests_usd",
-                    "cache_hit_rate",
-                    "cache_false_hit_rate",
-                    "quality_mean",
-                    "latency_p95_s",
-                ),
-            ),
-            "words": Part(
-                "The same where nine repeats in ten keep their words:",
-                ("failover", "cached"),
-                ("policy.cache.threshold=0.75..0.99:7",),
-                ("scenario.workload.repeats.paraphrased=0.1",),
-                "0.95",
-                (
-                    "cost_per_1k_requests_usd",
-                    "cache_hit_rate",
-                    "cache_false_hit_rate",
-                    "quality_mean",
-                ),
-            ),
-        },
-        Search(
-            "cached",
-            {"cache.threshold": "0.6..0.99"},
-            "min cost_per_1k_requests_usd",
-            ("cache_false_hit_rate<=0.005",),
-            40,
-        ),
-        neighbours,
-    ),
-    "slow_provider": Asked(
-        {
-            "": Part(
-                "Time to the first token, all answers streamed:",
-                ("failover",),
-                ("policy.timeout.first_token=1s..32s:6 log",),
-                ("scenario.workload.streamed=1",),
-                "8",
-                (*USUAL, *SENDS),
-            ),
-            "total": Part(
-                "Time to the complete answer, none streamed:",
-                ("failover",),
-                ("policy.timeout.total=4s..64s:5 log",),
-                ("scenario.workload.streamed=0",),
-                "32",
-                (*USUAL, *SENDS),
-            ),
-        }
-    ),
-    "replicas": Asked(
-        {
-            "": Part(
-                "Eight processes that tell each other what they have seen so often:",
-                ("circuit_breaker", "cached"),
-                ("scenario.gateway.sync_every=1s..256s:5 log",),
-                (),
-                "1",
-                (*USUAL, "time_on_failing_target_s", "detection_s", "cache_hit_rate"),
-            ),
-        }
-    ),
-    "budget_day": Asked(
-        {
-            "": Part(
-                "Share of the budget from which everything goes to the cheapest model:",
-                ("failover", "budget_shift"),
-                ("policy.budget.shift_at=0.5..1:6",),
-                (),
-                "0.8",
-                ("cost_usd", "quality_mean", "success_rate", "latency_p95_s"),
-            ),
-            "busy": Part(
-                "On a day with twice the traffic:",
-                ("failover", "budget_shift"),
-                ("policy.budget.shift_at=0.5..1:6",),
-                ("scenario.workload.rate=0.3",),
-                "0.8",
-                ("cost_usd", "quality_mean", "success_rate"),
-            ),
-            "other": Part(
-                "When the work goes to the second company instead, at half the price:",
-                ("budget_shift",),
-                ("policy.budget.shift_at=0.5..1:6",),
-                ("policy.budget.to=other_company",),
-                "0.8",
-                ("cost_usd", "quality_mean", "success_rate"),
-            ),
-        },
-        Search(
-            "budget_shift", {"budget.shift_at": "0.5..1"}, "max quality_mean", ("cost_usd<=44",), 40
-        ),
-    ),
-    "flaky_provider": Asked(
-        {
-            "": Part(
-                "Sends in all at the one provider (`retry_only`), or at each one before the next "
-                "is asked (`circuit_breaker`):",
-                ("retry_only", "circuit_breaker"),
-                ("policy.retry.attempts=1..6:6",),
-                (),
-                "2",
-                (*USUAL, *SENDS),
-            ),
-            "limits": Part(
-                "At a rate limit instead, which tries do not get around (`rate_limit_storm`):",
-                ("retry_only",),
-                ("policy.retry.attempts=1..6:6",),
-                (),
-                "2",
-                ("success_rate", "slo_attainment", "latency_p95_s", *SENDS),
-                scenario="rate_limit_storm",
-            ),
-        }
-    ),
-}
 
 
 def main(names: list[str]) -> None:
@@ -306,7 +90,7 @@ def taken(key: str, part: Part, found: Any) -> dict[str, dict[str, Any]]:
     in their order."""
     studies: dict[str, tuple[str, Study]] = {}
     rows: dict[str, list[str]] = {}
-    for policy, (at, study) in product(part.policies, found.cells):
+    for policy, (at, study) in product(map(short, part.policies), found.cells):
         varied = any(
             axis.key.startswith("scenario.")
             or axis.key.split(".")[1] in study.configuration.policies[policy]
@@ -343,6 +127,11 @@ def taken(key: str, part: Part, found: Any) -> dict[str, dict[str, Any]]:
         "differences": differences,
         "rows": {key: {"heads": heads, "settings": rows}},
     }
+
+
+def short(policy: str) -> str:
+    """The name under which a study has it."""
+    return Path(policy).name
 
 
 def setting(at: tuple[float, ...]) -> str:

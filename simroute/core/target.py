@@ -36,6 +36,8 @@ class Price(NamedTuple):
 
     def at(self, input_tokens: float) -> Price:
         """What holds for a call with so many input tokens."""
+        if not self.tiers:
+            return self
         return next((tier for above, tier in reversed(self.tiers) if input_tokens > above), self)
 
     @property

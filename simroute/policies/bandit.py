@@ -102,7 +102,9 @@ class Bandit(ValuedChoice):
         return final
 
     def _of(self, task: str, name: str) -> Verdicts:
-        verdicts = self._verdicts.setdefault((task, name), Verdicts(self.memory))
-        if len(self._verdicts) > MOST_TASKS:  # callers of a gateway name them
-            del self._verdicts[next(iter(self._verdicts))]
+        verdicts = self._verdicts.get((task, name))
+        if verdicts is None:
+            verdicts = self._verdicts[task, name] = Verdicts(self.memory)
+            if len(self._verdicts) > MOST_TASKS:  # callers of a gateway name them
+                del self._verdicts[next(iter(self._verdicts))]
         return verdicts

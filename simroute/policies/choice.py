@@ -60,12 +60,12 @@ class Choice:
             return call.request.task
         return await world.classify(call, self.classifier)
 
-    def cost(self, target: str, call: Call, world: World) -> float:
-        """USD that the call is expected to cost there."""
+    def costs(self, names: list[str], call: Call, world: World) -> dict[str, float]:
+        """USD that the call is expected to cost at each of these."""
         request = call.request
         seen = self._lengths.get(request.task)
         length = request.max_output_tokens * UNSEEN if seen is None else seen.mean or 0.0
-        return world.price(target).of(request.input_tokens, length)
+        return {name: world.price(name).of(request.input_tokens, length) for name in names}
 
     def learn_length(self, call: Call, world: World, final: Outcome) -> None:
         """How long answers are, from an answer."""

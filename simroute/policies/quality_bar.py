@@ -72,7 +72,7 @@ class QualityBar(Choice):
         bar = self.bars.get(task, self.bar)
         good = [name for name in sure if sure[name] >= bar]
         if good:
-            target = min(good, key=lambda name: self.cost(name, call, world))
+            target = min(good, key=self.costs(good, call, world).__getitem__)
         else:
             target = max(sure, key=sure.__getitem__, default=allowed[0])
         outcome = await send(call.to(target))

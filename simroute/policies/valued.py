@@ -69,15 +69,18 @@ class ValuedChoice(Choice):
     async def serve(self, call: Call, allowed: list[str], send: Send, world: World) -> Outcome:
         if self._prices is None:
             self._prices = {} if self.pace is None else self.pace.prices(world)
-        costs = {name: self.cost(name, call, world) for name in allowed}
+        costs = self.costs(allowed, call, world)
         names = self._affordable(costs, world.now())
         if not names:
             return Outcome.rejected(self.kind, 402)  # type: ignore[attr-defined]
         target = names[0]
         if len(names) > 1:
             qualities = await self.qualities(call, names, world)
-            values = {name: self._value(name, costs[name], world.now()) for name in names}
-            target = max(names, key=lambda name: qualities.get(name, -1e9) - values[name])
+            worth = {
+                name: qualities.get(name, -1e9) - costs[name] * rate
+                for name, rate in self._rates(names, world.now()).items()
+            }
+            target = max(worth, key=worth.__getitem__)
         return await self._sent(call.to(target), send, world)
 
     def _affordable(self, costs: dict[str, float], now: float) -> list[str]:
@@ -92,11 +95,13 @@ class ValuedChoice(Choice):
             names = cheap or [min(names, key=lambda name: costs[name])]
         return names
 
-    def _value(self, name: str, usd: float, now: float) -> float:
-        """What a cost counts for, in units of quality."""
+    def _rates(self, names: list[str], now: float) -> dict[str, float]:
+        """What a USD counts for there, in units of quality."""
         wish = self.willingness_to_pay
         rate = 0.0 if wish is None else 1 / wish if wish else 1e12
-        return usd * (rate + sum(price.at(now) for price in self._prices_of(name)))
+        if not self._prices:
+            return dict.fromkeys(names, rate)
+        return {name: rate + sum(p.at(now) for p in self._prices_of(name)) for name in names}
 
     def _prices_of(self, name: str) -> list[DualPrice]:
         """The prices of the budgets that a call to this target draws on."""
