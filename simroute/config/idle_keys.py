@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from simroute.errors import nearest
+from simroute.gauges.line import Order
 from simroute.models import spec
 from simroute.models.faults import resolve_time
 from simroute.text import duration
@@ -38,6 +40,7 @@ def idle_key_notes(scenario: spec.Scenario) -> list[str]:
         notes += _of_outage(f"outages.{name}", outage)
     notes += _of_workload(scenario.workload)
     notes += _of_gateway(scenario.gateway, scenario.horizon)
+    notes += _of_line(scenario.gateway, scenario.workload)
     return notes
 
 
@@ -104,6 +107,21 @@ def _of_gateway(gateway: spec.Gateway, horizon: float) -> Iterator[str]:
         if every / states > horizon:
             told = duration(every / states)
             yield f"gateway.{key}: first after {told}, when all is over; give a longer horizon"
+
+
+def _of_line(gateway: spec.Gateway, load: spec.Workload) -> Iterator[str]:
+    line = gateway.line
+    if line != Order() and not (gateway.concurrency and gateway.queue):
+        yield "gateway.line: nobody waits; give concurrency and queue"
+    if line.most is not None:
+        yield "gateway.line.most: queue says it here; leave it out"
+    if line.classes and line.urgent == "none":
+        yield "gateway.line.classes: nobody is more urgent; give urgent, such as urgent: task"
+    if line.urgent == "task" and load.trace is None and load.outcomes is None:
+        for name in line.classes:
+            if name not in load.tasks:
+                told = nearest(name, load.tasks)
+                yield f"gateway.line.classes.{name}: no task is called so; {told}"
 
 
 def _of_quality(path: str, deployment: spec.Deployment, horizon: float) -> Iterator[str]:

@@ -36,7 +36,7 @@ class Fleet:
         gateway = self._gateway
         if gateway.concurrency is None:
             return {}
-        return {SLOTS: GatewaySlots(gateway.concurrency, gateway.queue)}
+        return {SLOTS: GatewaySlots(gateway.concurrency, gateway.queue, gateway.line)}
 
     def stacks(self) -> list[Layers]:
         """The layers of each replica, outermost first."""

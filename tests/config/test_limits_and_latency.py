@@ -105,6 +105,19 @@ def test_what_changes_nothing_is_told(scenario, keys, told):
             "outages.o.flapping.bad: it is bad all the time; give fair",
         ),
         ("gateway: {queue: 5}", "gateway.queue: nobody waits; give concurrency"),
+        ("gateway: {line: {fair: user}}", "gateway.line: nobody waits; give concurrency"),
+        (
+            "gateway: {concurrency: 1, queue: 9, line: {most: 5}}",
+            "gateway.line.most: queue says it here",
+        ),
+        (
+            "gateway: {concurrency: 1, queue: 9, line: {classes: {chat: 1}}}",
+            "gateway.line.classes: nobody is more urgent",
+        ),
+        (
+            "gateway: {concurrency: 1, queue: 9, line: {urgent: task, classes: {chap: 1}}}",
+            "gateway.line.classes.chap: no task is called so; did you mean chat?",
+        ),
         ("gateway: {flush_every: 11m}", "gateway.flush_every: first after 11 min, when all is"),
         ("gateway: {restart_every: 21m, replicas: 2}", "gateway.restart_every: first after 10:30"),
     ],

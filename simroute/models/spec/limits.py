@@ -141,6 +141,9 @@ class Account(RateLimits):
           openrouter:
             {credits: {purchase: 20, fee: 0.055, least_fee: 0.8, delay: 10m, status: 402}}
           own-keys: {markup: 0.05}
+        deployments:
+          gpt-terra: {account: openrouter}
+          claude-sonnet: {account: own-keys}
     """
 
     markup: Annotated[

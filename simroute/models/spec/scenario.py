@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from simroute.core.params import Count, Doc, Name, Period, Positive, Seconds, Unit
+from simroute.gauges.line import Order
 from simroute.models.spec.deployments import Deployment
 from simroute.models.spec.limits import Account
 from simroute.models.spec.outages import Outage
@@ -30,7 +31,10 @@ class Gateway:
     tells under "Replicas"; between two exchanges each still decides by itself. A restart (of one
     replica after another, `restart_every`) forgets what breakers, limits and caches have learnt,
     but not what was spent; `flush_every` empties the caches alone. `concurrency` bounds the
-    requests under way in a replica: beyond it, and beyond `queue`, they are refused with 503.
+    requests under way in a replica: beyond it, and beyond `queue`, they are refused with 503. They
+    wait in the order of arrival, unless `line` lets the urgent go first or users take turns: then
+    the least urgent is refused. A deadline is a task's `patience` with a `sigma` of 0, which its
+    callers keep, or its `slo.tasks` latency, which is only promised.
     `overhead` lengthens every send and hardly matters. What a gateway charges is in
     `accounts` (markup, call_fee, credits).
     """
@@ -55,6 +59,10 @@ class Gateway:
         Positive | None, Doc("requests under way at a time in a replica; further ones wait")
     ] = None
     queue: Annotated[Count, Doc("requests that may wait there; further ones get 503")] = 0
+    line: Annotated[
+        Order,
+        Doc("in which order those go who wait, and who gets 503 of more than the queue holds"),
+    ] = field(default_factory=Order)
 
 
 @dataclass(frozen=True)

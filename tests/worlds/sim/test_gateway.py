@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 
 import simroute as sr
+from fakes import Ask, FakeWorld
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.experiment.explain import explain
 from simroute.experiment.run import build_world, replicate
+from simroute.gauges.line import Order
 from simroute.ledger import OUTCOMES
 from simroute.models import spec
 from simroute.policies.breaker import Breaker
 from simroute.policies.budget import Budget
 from simroute.policies.cache import Cache
+from simroute.worlds.sim.gateway_slots import GatewaySlots
 
 PRICE = spec.PriceList(1.0, 1.0)
 QUICK = spec.Latency(0.5, 0.0, 0.0, 0.0, 0.0)
@@ -33,9 +36,14 @@ def configured(gateway, layers, workload=None, horizon=1000.0, **deployment):
 
 def played(*args, **more):
     """Columns of requests and attempts of one replication, and (time, event, replica) of events."""
+    return rows_and_events(configured(*args, **more))
+
+
+def rows_and_events(made):
+    """The same of a configuration."""
     chunks = {"requests": [], "attempts": [], "events": []}
     sink = lambda table, chunk: chunks[table].append(chunk)  # noqa: E731
-    world = build_world(configured(*args, **more), "policy", 0, [sink])
+    world = build_world(made, "policy", 0, [sink])
     world.run()
     rows = {
         table: {name: np.concatenate([each[name] for each in found]) for name in found[0]}
@@ -162,3 +170,79 @@ def test_a_gateway_that_would_do_nothing_else_is_refused(key, tmp_path):
         else:
             with pytest.raises(InputError, match="at most 100,000 within the horizon"):
                 load("check", str(file), [])
+
+
+def erlang_c(slots, load):
+    """The share of calls that wait in M/M/c."""
+    blocking = erlang_b(slots, load)
+    return blocking / (1 - load / slots * (1 - blocking))
+
+
+EXPONENTIAL = spec.Latency(math.log(2), 0.0, 0.0, family="exponential")
+"""Service times with a mean of 1 s."""
+
+
+@pytest.mark.parametrize("urgent", ["task", "none"])
+def test_two_classes_wait_as_cobham_says(urgent):
+    """M/M/3, non-preemptive, 1.2/s of each class (Cobham 1954): with s1 = .4 and s2 = .8 the
+    urgent wait W0 / (1 - s1), the others W0 / ((1 - s1) (1 - s2)), W0 being Erlang's C / 3 s; in
+    the order of arrival all W0 / (1 - s2). Four standard deviations of batches of 1,000 s."""
+    load = spec.Workload(rate=2.4, tasks={"batch": spec.Task(), "chat": spec.Task()})
+    order = Order(urgent=urgent, classes={"batch": 1})
+    gateway = spec.Gateway(concurrency=3, queue=100_000, line=order, overhead=0.0)
+    made = configured(gateway, {}, load, horizon=60_000.0)
+    made.scenario.deployments["a"] = spec.Deployment("p", "m", price=PRICE, latency=EXPONENTIAL)
+    rows, _ = rows_and_events(made)
+    requests, attempts = rows["requests"], rows["attempts"]
+    by_id = np.argsort(requests["request_id"])
+    place = by_id[np.searchsorted(requests["request_id"][by_id], attempts["request_id"])]
+    arrival, task = requests["arrival_s"][place], requests["task"][place]
+    waited = attempts["start_s"] - arrival
+    w0 = erlang_c(3, 2.4) / 3
+    expected = {"batch": w0 / 0.2, "chat": w0 / 0.2}
+    if urgent == "task":
+        expected = {"batch": w0 / (0.6 * 0.2), "chat": w0 / 0.6}
+    assert w0 == pytest.approx(0.6472 / 3, abs=1e-4)
+    for code, name in enumerate(("batch", "chat")):
+        mine = task == code
+        spells = (arrival[mine] // 1000).astype(int)
+        means = np.bincount(spells, waited[mine]) / np.bincount(spells)
+        assert means.mean() == pytest.approx(
+            expected[name], abs=4 * means.std(ddof=1) / math.sqrt(len(means))
+        )
+
+
+def test_the_least_urgent_goes_from_a_full_line():
+    """One slot, answers of 1 s, a line of one. At .2 s chat takes the place of batch, which has
+    waited for .1 s; at .3 s batch is refused at once, at .4 s chat too: it is not more urgent."""
+    slots = GatewaySlots(1, 1, Order(urgent="task", classes={"batch": 1}))
+    asks = [("chat", 0.0), ("batch", 0.1), ("chat", 0.2), ("batch", 0.3), ("chat", 0.4)]
+    world = FakeWorld()
+    ends = world.play(slots, *(Ask(n, task=who, arrival=t) for n, (who, t) in enumerate(asks)))
+    assert [(end, outcome.status) for end, outcome in ends] == [
+        (1.0, 200),
+        (0.2, 503),
+        (2.0, 200),
+        (0.3, 503),
+        (0.4, 503),
+    ]
+
+
+def test_who_leaves_the_line_is_in_nobodys_way():
+    """One slot, answers of 1 s: the second leaves at .5 s, the third at 1 s, which is the moment of
+    its turn; so the fourth is served from then on."""
+    for order in (None, Order(urgent="task")):
+        slots = GatewaySlots(1, 5, order)
+
+        async def entry(call, send, world, slots=slots):
+            limit = {1: 0.4, 2: 0.8}.get(call.request.id, 9.0)
+            return await world.within(limit, slots(call, send, world))
+
+        world, asks = FakeWorld(), [Ask(n, arrival=n / 10) for n in range(4)]
+        ends = world.play(entry, *asks)
+        assert [(round(end, 6), outcome.status) for end, outcome in ends] == [
+            (1.0, 200),
+            (0.5, 408),
+            (1.0, 408),
+            (2.0, 200),
+        ]
