@@ -12,10 +12,10 @@ from simroute.core import Price
 from simroute.models import spec
 from simroute.models.calendar import DAY, Calendar
 from simroute.models.faults import resolve_time
-from simroute.models.surcharges import surcharged
+from simroute.models.surcharges import at_tier, surcharged
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo, ModelPrice
+    from genai_prices.types import ModelInfo, ModelPrice, PriceVariant
 
 PriceSteps = list[tuple[float, Price]]
 """(from second of the run, price) in order of time; the first holds from 0 on."""
@@ -31,15 +31,20 @@ def resolve_prices(
 ) -> PriceSteps:
     """All that a deployment costs in a run, with the fees of its account. Raises ValueError when
     the catalogue does not know the model."""
+    tier = deployment.service_tier
     if deployment.price is not None:
         own = deployment.price
-        listed = [(0.0, Price(own.input, own.output, own.cached, own.written))]
+        listed = [(0.0, at_tier(Price(own.input, own.output, own.cached, own.written), tier))]
     else:
         listed = _listed(
-            deployment.provider, deployment.model, deployment.price_date, horizon, calendar
+            (deployment.provider, deployment.model),
+            deployment.price_date,
+            horizon,
+            calendar,
+            tier,
         )
     steps = [
-        (resolve_time(step.at, horizon), Price(step.input, step.output))
+        (resolve_time(step.at, horizon), at_tier(Price(step.input, step.output), tier))
         for step in deployment.price_steps.values()
     ]
     first = min((when for when, _ in steps), default=float("inf"))
@@ -68,8 +73,29 @@ def catalogue_price_at(provider: str, model: str, when: float) -> Price:
     return _price(_model(provider, model), when)
 
 
-def _price(model: ModelInfo, when: float) -> Price:
-    return _converted(model.get_prices(datetime.fromtimestamp(when, UTC)))
+def _price(model: ModelInfo, when: float, tier: spec.ServiceTier = "standard") -> Price:
+    moment = datetime.fromtimestamp(when, UTC)
+    if tier != "standard" and any(
+        variant.constraint is None or variant.constraint.active(moment)
+        for variant in _variants(model, tier)
+    ):
+        return _converted(model.get_prices(moment, {"processing": tier}))
+    return at_tier(_converted(model.get_prices(moment)), tier)
+
+
+def _variants(model: ModelInfo, tier: spec.ServiceTier) -> list[PriceVariant]:
+    """What the catalogue states of a tier."""
+    return [one for one in model.price_variants or () if one.when == {"processing": tier}]
+
+
+def _tier_days(model: ModelInfo, tier: spec.ServiceTier) -> list[str]:
+    """The days (YYYY-MM-DD) from which it states any."""
+    from genai_prices.types import StartDateConstraint
+
+    constraints = [one.constraint for one in _variants(model, tier)]
+    return [
+        one.start_date.isoformat() for one in constraints if isinstance(one, StartDateConstraint)
+    ]
 
 
 def catalogue_window(provider: str, model: str) -> int | None:
@@ -123,23 +149,29 @@ def catalogue_notes(provider: str, model: str) -> CatalogueNotes:
 
 @lru_cache(maxsize=1024)
 def _listed(
-    provider: str, model: str, fixed: str | None, horizon: float, calendar: Calendar
+    named: tuple[str, str],
+    fixed: str | None,
+    horizon: float,
+    calendar: Calendar,
+    tier: spec.ServiceTier,
 ) -> PriceSteps:
     """From the catalogue: of the `fixed` day, with its hours, or (a run without dates) of that of
     its release; else of the run's own days."""
-    entry = _model(provider, model)
+    entry = _model(*named)
     if fixed is None and not calendar.dated:
         fixed = catalogue_release()
     midnight = None if fixed is None else _midnight(fixed)
 
     def at(when: float) -> Price:
-        return _price(
-            entry, when if midnight is None else midnight + (DAY / 2 if not hourly else when % DAY)
-        )
+        moment = when if midnight is None else midnight + (DAY / 2 if not hourly else when % DAY)
+        return _price(entry, moment, tier)
 
     hourly = bool(_constraints(entry)[1])
     start, end = calendar.start, calendar.timestamp(horizon) + DRAIN
-    turns = price_changes(provider, model, start, end) if midnight is None or hourly else []
+    turns = price_changes(*named, start, end) if midnight is None or hourly else []
+    if tier != "standard" and midnight is None:
+        known = map(_midnight, _tier_days(entry, tier))
+        turns = sorted({*turns, *(one for one in known if start < one < end)})
     steps = [(0.0, at(start))]
     for when in turns:
         if (price := at(when)) != steps[-1][1]:

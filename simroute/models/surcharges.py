@@ -14,20 +14,25 @@ TIER_FACTORS: dict[spec.ServiceTier, float] = {
     "flex": 0.5,
     "priority": 2.0,
 }
-"""Tier -> its price by the standard price: batch half at OpenAI, Anthropic and Google, flex half at
+"""Tier -> its price by the standard price, where the catalogue does not state it, as it does batch
+prices of most models from October 2026 on: batch half at OpenAI, Anthropic and Google, flex half at
 OpenAI and Azure; priority twice at OpenAI for GPT-5 to GPT-5.4 (1.75 for GPT-4.1, 2.5 for GPT-5.5:
-openai.com/api-priority-processing). The price catalogue knows no tiers."""
+openai.com/api-priority-processing)."""
 
 
 def surcharged(price: Price, deployment: spec.Deployment, account: spec.Account | None) -> Price:
-    """A list price as it is paid, fees included."""
-    factor = deployment.price_factor * TIER_FACTORS[deployment.service_tier]
-    call = 0.0
+    """A list price of the tier as it is paid, fees included."""
+    factor, call = deployment.price_factor, 0.0
     if isinstance(account, spec.Account):  # rates alone cost nothing
         paid_in = 1.0 + credit_fee(account)
         factor *= (1.0 + account.markup) * paid_in
         call = account.call_fee * paid_in
     return price if factor == 1.0 and not call else _scaled(price, factor, call)
+
+
+def at_tier(price: Price, tier: spec.ServiceTier) -> Price:
+    """A standard price at a tier."""
+    return price if tier == "standard" else _scaled(price, TIER_FACTORS[tier], 0.0)
 
 
 def _scaled(price: Price, factor: float, call: float) -> Price:

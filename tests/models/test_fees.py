@@ -1,6 +1,7 @@
 """What is paid beside the list price: tiers, markups, fees, credits bought in advance."""
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -60,6 +61,41 @@ def test_published_priority_prices() -> None:
     assert five[:3] == pytest.approx((2.5, 20.0, 0.25))
     older = price(service_tier="priority", price=spec.PriceList(2.0, 8.0), price_factor=0.875)
     assert older[:2] == pytest.approx((3.5, 14.0))
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "google", "groq", "mistral", "openai", "x-ai"])
+def test_batch_costs_what_the_catalogue_states(provider: str) -> None:
+    """genai-prices' own arithmetic for each of its models with a batch price, on a day from which
+    it states them, to 1e-9 of a prompt below any tier and one above all; half the cached price of
+    gpt-4.1, say, is not what OpenAI takes."""
+    from genai_prices import Usage
+    from genai_prices.data import providers
+
+    [company] = [one for one in providers if one.id == provider]
+    batch = {"processing": "batch"}
+    named = [
+        model
+        for model in company.models
+        if any(variant.when == batch for variant in model.price_variants or ())
+    ]
+    assert named
+    when = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    for model in named:
+        found = price(
+            provider=provider,
+            model=model.id,
+            price=None,
+            price_date="2026-11-29",
+            service_tier="batch",
+        )
+        for tokens in (1_000, 600_000):
+            stated = model.calc_price(
+                Usage(input_tokens=tokens, output_tokens=100),
+                company,
+                genai_request_timestamp=when,
+                price_context=batch,
+            )
+            assert found.of(tokens, 100) == pytest.approx(float(stated.total_price), rel=1e-9)
 
 
 def test_tiers_multiply_each_length_of_prompt() -> None:

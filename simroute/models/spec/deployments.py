@@ -138,8 +138,9 @@ class Deployment:
     service_tier: Annotated[
         ServiceTier,
         Doc(
-            "the provider's: batch and flex cost half, priority twice (1.75 to 2.5 by model, as "
-            "price_factor says besides); how long they take is latency_factor"
+            "the provider's: batch as the catalogue states it, else half; flex half; priority "
+            "twice (1.75 to 2.5 by model, as price_factor says besides); how long they take is "
+            "latency_factor"
         ),
     ] = "standard"
     price_steps: Annotated[dict[Name, PriceStep], Doc("changes of the price during the run")] = (
