@@ -90,6 +90,7 @@ class FakeWorld:
     near: Callable[[Call, Mapping[Any, Any]], Match | None] = lambda call, keys: None
     prices: Mapping[str, Price] = field(default_factory=lambda: PRICES)
     windows: Mapping[str, int] = field(default_factory=dict)
+    chance: float = 0.5
 
     def __post_init__(self) -> None:
         self.kernel = kernel = Kernel(Environment())
@@ -148,6 +149,9 @@ class FakeWorld:
     def own_answer(self, call: Call, text: str, quality: float) -> str:
         return text
 
+    def agrees(self, kept: Any, fresh: Any) -> bool:
+        return bool(kept == fresh)
+
     def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
         return True
 
@@ -187,7 +191,7 @@ class FakeWorld:
         }
 
     def uniform(self, stream: str, call: Call) -> float:
-        return self.coins.pop(0) if self.coins else 0.5
+        return self.coins.pop(0) if self.coins else self.chance
 
     async def send(self, call: Call) -> Outcome:
         reply = self.reply(call, len(self.sent))

@@ -207,6 +207,9 @@ class World(Protocol):
     def own_answer(self, call: Call, text: str, quality: float) -> Any:
         """An answer of a layer's own; `quality` is what it is worth in a simulation."""
 
+    def agrees(self, kept: Any, fresh: Any) -> bool:
+        """Whether a stored answer says the same as a fresh one to a similar question."""
+
     def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
         """Whether a cache may give this answer again: it is whole, and asking again would give the
         same one (`any_temperature`: another one will do)."""

@@ -58,10 +58,15 @@ class Funds:
         self._meter_of: Callable[[str], SharedMeter] | None = None
         self._begin = self._end = -math.inf
         self._by_target = self.by in ("model", "target", "provider")
+        if self.by == "all":
+            self._open("")  # there for what other replicas tell
 
     def count_in(self, meter_of: Callable[[str], SharedMeter]) -> None:
         """Count in meters that last, or that others share, instead of its own; by account."""
         self._meter_of = meter_of
+        self._accounts.clear()
+        if self.by == "all":
+            self._open("")
 
     @property
     def spent_usd(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import Any, Self
 
@@ -14,9 +15,9 @@ from simroute.gauges.merging import Mergeable
 class Store(Mapping[Hashable, Any], Mergeable):
     """Up to `size` entries for `ttl` seconds each, from insertion or (`sliding`) from the last use.
 
-    Evicts the oldest (fifo), the longest unused (lru) or the least used (lfu; of equals the longest
-    unused). Read as a mapping it shows what held at the last `put`, `get_at` or `expire`. All
-    operations take amortised O(1), for lfu O(log n).
+    Evicts the oldest (fifo), the longest unused (lru), the least used (lfu; of equals the longest
+    unused) or any (random). Read as a mapping it shows what held at the last `put`, `get_at` or
+    `expire`. All operations take amortised O(1), for lfu O(log n).
     """
 
     def __init__(self, size: int, ttl: float, eviction: str = "lru", sliding: bool = False) -> None:
@@ -27,18 +28,19 @@ class Store(Mapping[Hashable, Any], Mergeable):
         self._uses: dict[Hashable, tuple[int, int]] = {}
         self._heap: list[tuple[int, int, Hashable]] = []
         self._order = 0
+        self._places: dict[Hashable, int] = {}  # in `_keys`, where any one may be evicted
+        self._keys: list[Hashable] = []
 
-    def put(self, now: float, key: Hashable, value: Any) -> None:
-        """Remember, for `ttl` from now."""
+    def put(self, now: float, key: Hashable, value: Any, chance: float = 0.0) -> None:
+        """Remember, for `ttl` from now. chance: in [0, 1), says whom a random eviction takes."""
         if key in self._entries:
             self._drop(key)
         self.expire(now)
         if len(self._entries) >= self.size:
-            self._drop(self._victim())
+            self._drop(self._victim(chance))
         self._entries[key] = (now, value)
         self._born[key] = now
-        if self.eviction == "lfu":
-            self._count(key)
+        self._enter(key)
 
     def get_at(self, now: float, key: Hashable) -> Any | None:
         """What was remembered, if it still holds; counts as a use."""
@@ -95,8 +97,7 @@ class Store(Mapping[Hashable, Any], Mergeable):
                 self._drop(self._victim())
             self._entries[key], self._born[key] = (at, value), at
             taken += 1
-            if self.eviction == "lfu":
-                self._count(key)
+            self._enter(key)
         if taken:
             self._order_last(taken, news[0][1][0])
 
@@ -108,6 +109,14 @@ class Store(Mapping[Hashable, Any], Mergeable):
         last.reverse()
         self._born.update(sorted(last, key=lambda item: item[1]))
 
+    def _enter(self, key: Hashable) -> None:
+        """What evictions need to know of a new entry."""
+        if self.eviction == "lfu":
+            self._count(key)
+        elif self.eviction == "random":
+            self._places[key] = len(self._keys)
+            self._keys.append(key)
+
     def _count(self, key: Hashable) -> None:
         self._order += 1
         self._uses[key] = self._uses.get(key, (0, 0))[0] + 1, self._order
@@ -116,7 +125,9 @@ class Store(Mapping[Hashable, Any], Mergeable):
             self._heap = [entry for entry in self._heap if self._uses.get(entry[2]) == entry[:2]]
             heapify(self._heap)
 
-    def _victim(self) -> Hashable:
+    def _victim(self, chance: float = 0.0) -> Hashable:
+        if self.eviction == "random":
+            return self._keys[int(chance * len(self._keys))]
         while self.eviction == "lfu":
             uses, order, key = heappop(self._heap)
             if self._uses.get(key) == (uses, order):
@@ -128,6 +139,10 @@ class Store(Mapping[Hashable, Any], Mergeable):
         del self._entries[key]
         del self._born[key]
         self._uses.pop(key, None)
+        if self.eviction == "random":
+            place, last = self._places.pop(key), self._keys.pop()
+            if last != key:
+                self._keys[place], self._places[last] = last, place
 
     def __contains__(self, key: object) -> bool:
         return key in self._entries
@@ -140,3 +155,29 @@ class Store(Mapping[Hashable, Any], Mergeable):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+class Shelves:
+    """A store of its own for each name; of more than `most` the one that was opened first is
+    emptied."""
+
+    def __init__(
+        self,
+        size: int,
+        ttl: float,
+        eviction: str = "lru",
+        sliding: bool = False,
+        most: int = 10_000,
+    ) -> None:
+        self._make = partial(Store, size, ttl, eviction, sliding)
+        self._stores: dict[str, Store] = {}
+        self.most = most
+
+    def of(self, name: str) -> Store:
+        """The store of a name."""
+        store = self._stores.get(name)
+        if store is None:
+            store = self._stores[name] = self._make()
+            if len(self._stores) > self.most:
+                del self._stores[next(iter(self._stores))]
+        return store

@@ -175,3 +175,10 @@ def _tags(body: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
     if problems:
         raise InputError(*problems)
     return {name: value for name, value in tags.items() if value is not None}
+
+
+def merged(body: Any, more: Mapping[str, Any], streamed: bool) -> Any:
+    """A body with more, and a form; what is no body stays what it is, to be refused."""
+    if body is not None and not isinstance(body, Mapping):
+        return body
+    return {**(body or {}), **more, "stream": streamed}

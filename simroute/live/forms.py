@@ -22,6 +22,19 @@ def body_of(answer: Any) -> bytes:
     return json.dumps(_joined(_chunks(answer.kept or []))).encode()
 
 
+def same_text(kept: Any, fresh: Any) -> bool:
+    """Whether two answers say the same, but for case and white space. One without text says the
+    same as no other."""
+    one, other = _text(kept), _text(fresh)
+    return bool(one) and one == other
+
+
+def _text(answer: Any) -> list[str]:
+    message = loads(body_of(answer))["choices"][0].get("message", {})
+    content = message.get("content")
+    return content.casefold().split() if isinstance(content, str) else []
+
+
 def events_of(answer: Any, tells_usage: bool) -> bytes:
     """The bytes of a stream: as they were kept, or the whole answer as one chunk. tells_usage: to a
     caller who has asked for it; where the provider did not tell it, nobody does."""

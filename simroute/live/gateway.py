@@ -16,8 +16,9 @@ from typing import Any
 from simroute.core import Call, Outcome
 from simroute.live.alerts import Alert, with_alerts
 from simroute.live.answered import Answer, Chunk, GatewayClosed, GatewayError, RequestRow
-from simroute.live.bodies import read_request
+from simroute.live.bodies import merged, read_request
 from simroute.live.deployments import Fleet
+from simroute.live.forms import same_text
 from simroute.live.guarded import Guarded
 from simroute.live.inert import asked
 from simroute.live.ledgers import open_ledger
@@ -75,13 +76,14 @@ class Gateway:
     cascades. transport: what
     sends instead of HTTP, an object with `async send(call) -> Outcome`. embedder: an async function
     of a list of texts that returns a vector for each, for semantic caches; embedder_price: USD for
-    a million tokens of them. rows, requests, events: called with each attempt, each request, and
-    each event of a layer. clock: seconds since 1970, for budgets that follow a calendar. chance:
-    what draws for layers, in [0, 1), by layer, name and call. state: a file (SQLite) or
-    redis://HOST:PORT/DB in which budgets count, so that they outlive the gateway and are shared
-    with others. alert: called with each alert of a layer. abandoned: "stops" if providers bill
-    nothing more once a call is given up. Raises InputError with every mistake of policy and
-    deployments; on entering, where the state cannot be used.
+    a million tokens of them; agrees: whether a stored answer says the same as a fresh one, for
+    verified ones (default: the same words). rows, requests, events, alert: called with each
+    attempt, each request, each event and each alert of a layer. clock: seconds since 1970, for
+    budgets that follow a calendar. chance: what draws for layers, in [0, 1), by layer, name and
+    call. state: a file (SQLite) or redis://HOST:PORT/DB in which budgets count, so that they
+    outlive the gateway and are shared with others. abandoned: "stops" if providers bill nothing
+    more once a call is given up. Raises InputError with every mistake of policy and deployments; on
+    entering, where the state cannot be used.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Gateway:
         chance: Callable[[str, str, Call], float] | None = None,
         abandoned: str = "runs_on",
         alert: Alert | None = None,
+        agrees: Callable[[Any, Any], bool] = same_text,
     ) -> None:
         self.ledger = None if state is None else open_ledger(state)
         guarded = None if transport is None else Guarded(transport, self._tell_failed)
@@ -122,6 +125,7 @@ class Gateway:
             "clock": clock,
             "chance": chance,
             "abandoned": abandoned,
+            "agrees": agrees,
         }
         self._ids = count()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -241,7 +245,7 @@ class Gateway:
     ) -> Answer:
         """Returns how a request ended. `more` is added to the body; `forbids`: providers that must
         not see it. Raises InputError for a wrong body, GatewayClosed."""
-        request = self.request(_merged(body, more, False), forbids=forbids)
+        request = self.request(merged(body, more, False), forbids=forbids)
         async with self.open(request) as opened:
             return await opened.whole()
 
@@ -254,7 +258,7 @@ class Gateway:
     ) -> AsyncIterator[Chunk]:
         """Yields an answer as it comes. Raises GatewayError without one, or when it breaks off;
         InputError for a wrong body, GatewayClosed."""
-        request = self.request(_merged(body, more, True), forbids=forbids)
+        request = self.request(merged(body, more, True), forbids=forbids)
         async with self.open(request) as opened:
             async for chunk in opened.chunks():
                 yield chunk
@@ -308,10 +312,3 @@ class Gateway:
             except Exception as error:
                 name = type(error).__name__
                 self.serving.world.emit("world", 0, "row_lost", error=name)
-
-
-def _merged(body: Any, more: Mapping[str, Any], streamed: bool) -> Any:
-    """A body with more, and a form; what is no body stays what it is, to be refused."""
-    if body is not None and not isinstance(body, Mapping):
-        return body
-    return {**(body or {}), **more, "stream": streamed}

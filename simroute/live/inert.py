@@ -67,12 +67,12 @@ def _inert(
                     kind,
                     "no limit is given; add rpm or tpm, here or to a deployment's limits",
                 )
-        elif kind == "cache" and layer.match == "semantic" and not has_embedder:
+        elif kind == "cache" and layer.match != "exact" and not has_embedder:
             yield (
                 name,
                 kind,
-                "match: semantic compares meanings, for which an embedder is needed: a deployment "
-                "with embeddings: true, or Gateway(embedder=…); or write match: exact",
+                f"match: {layer.match} compares meanings, for which an embedder is needed: a "
+                "deployment with embeddings: true, or Gateway(embedder=…); or write match: exact",
             )
         elif kind == "recorded":
             yield name, kind, "follows a log, and a live call is in none"

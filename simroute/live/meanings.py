@@ -62,7 +62,7 @@ class Meanings:
 
 def is_semantic(layer: Any) -> bool:
     """Whether a layer compares meanings."""
-    return bool(layer.kind == "cache" and layer.match == "semantic")
+    return bool(layer.kind == "cache" and layer.match != "exact")
 
 
 def notes(layers: Mapping[str, Any]) -> list[str]:

@@ -92,8 +92,6 @@ class Budget(Funds):
 
     async def look(self, world: World) -> None:
         """Ask shared meters what counts now."""
-        if self.by == "all" and not self._accounts:
-            self._open("")
         for account in self._accounts.values():
             self._turn(account, world.now(), world.period)
             await account.look()

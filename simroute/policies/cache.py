@@ -6,38 +6,56 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
 
-from simroute.core import Call, Outcome, Send, World, layer
-from simroute.core.params import Doc, Period, Positive, Range, Seconds, Unit
-from simroute.gauges.store import Store
+from simroute.core import Call, Gate, Match, Outcome, Send, World, layer
+from simroute.core.params import Doc, Period, Positive, Range, Seconds, Share, Status, Unit
+from simroute.gauges.store import Shelves, Store
+from simroute.gauges.verified import VerifiedEntries
 
 
 @layer("cache")
 @dataclass
 class Cache:
     """Exact: the same prompt and parameters. Semantic: besides, the nearest earlier question above
-    a threshold, which may be the wrong one.
+    a threshold, which may be the wrong one. Verified: such a question's answer is given as often as
+    the stated `error` allows; otherwise the model is asked, and what it says compared with it, from
+    which each entry learns how far its answer carries (`together`: all of them at once, so that
+    the bound holds on average over them, sooner).
 
     A threshold means something only with its scale: GPTCache's 0.8 is a cosine of 0.6 (cosine = 2 x
-    threshold - 1). Only complete answers are stored, none that came from a cache.
+    threshold - 1). Only complete answers are stored, none that came from a cache. What is too old
+    may still be given, marked `stale`, when asking failed. Of several equal requests at a time the
+    first may be asked and the others wait for it (`single_flight`): for the whole of its answer, so
+    a streamed one comes to them at its end; if it fails the next of them asks. Refusals that would
+    come again may be remembered (`failures_ttl`); they are given as the provider gave them. Live a
+    request that would get another answer each time (temperature above 0, tools) is not kept unless
+    asked (`any_temperature`).
+
+    Sources: GPTCache; RFC 5861 (stale-if-error); RFC 2308 (negative caching); Go's singleflight;
+    vCache, arXiv 2502.03771 (the idea of the verified one).
 
     Example:
 
-        cache:    {match: semantic, threshold: 0.95, scale: cosine, ttl: 1h, size: 10000}
+        cache:
+          {match: semantic, threshold: 0.95, scale: cosine, ttl: 1h, size: 10000, stale: 1d,
+           single_flight: true}
         fallback: {targets: [first, other_company]}
         timeout:  {total: 30s, first_token: 10s}
 
     Interplay: How much it can save is the scenario's `workload.repeats.share`; an exact cache
     misses the `paraphrased` part of it. A lower `threshold` finds more of those, and more questions
-    that only look alike: watch cache_false_hit_rate beside cache_hit_rate. `ttl` and `size` decide
-    how much is there to be found (an answer must outlive the time between two askings), `eviction`
-    what goes first when `size` is reached, and `sliding` keeps what is asked again. `lookup` is
-    paid by every request, also by those that miss. Stand it outermost: what it answers needs
-    neither budget nor breaker.
+    that only look alike: watch cache_false_hit_rate beside cache_hit_rate. `match: verified` bounds
+    those at the price of asking while it learns: below `threshold` it does not look, so give a low
+    one. `ttl` and `size` decide how much is there to be found (an answer must outlive the time
+    between two askings), `eviction` what goes first when `size` is reached, and `sliding` keeps
+    what is asked again. `scope` gives nobody an answer that was made for somebody else, and finds
+    as much less as people ask the same. `lookup` is paid by every request, also by those that miss.
+    Stand it outermost: what it answers needs neither budget nor breaker, and `stale` is asked when
+    all of them have failed.
     """
 
-    match: Annotated[Literal["exact", "semantic"], Doc("the same words, or the same meaning")] = (
-        "exact"
-    )
+    match: Annotated[
+        Literal["exact", "semantic", "verified"], Doc("what is taken for the same question")
+    ] = "exact"
     threshold: Annotated[
         float, Unit("similarity"), Range(0, 1), Doc("semantic: how alike two questions must be")
     ] = 0.95
@@ -46,46 +64,118 @@ class Cache:
     )
     ttl: Annotated[Period, Doc("lifetime of an answer, from when it was stored")] = 3600.0
     sliding: Annotated[bool, Doc("each hit starts the lifetime anew")] = False
-    size: Annotated[Positive, Doc("answers kept")] = 10_000
+    size: Annotated[Positive, Doc("answers kept, in each scope")] = 10_000
     eviction: Annotated[
-        Literal["lru", "lfu", "fifo"], Doc("goes first: longest unused, least used, oldest")
+        Literal["lru", "lfu", "fifo", "random"],
+        Doc("goes first: longest unused, least used, oldest, any"),
     ] = "lru"
     lookup: Annotated[Seconds, Doc("time to look, hit or miss")] = 0.003
-    any_temperature: Annotated[
-        bool, Doc("live: keep answers too that would be others if asked for again")
-    ] = False
+    any_temperature: Annotated[bool, Doc("live: keep answers that vary, too")] = False
+    error: Annotated[Share, Doc("verified: share of wrong answers among similar questions")] = 0.02
+    together: Annotated[bool, Doc("verified: learn of all entries at once, sooner")] = False
+    scope: Annotated[Literal["all", "user", "feature"], Doc("who shares answers")] = "all"
+    stale: Annotated[Seconds, Doc("after its lifetime, given for so long if asking failed")] = 0.0
+    single_flight: Annotated[bool, Doc("equal requests wait for the first of them")] = False
+    failures_ttl: Annotated[Seconds, Doc("lifetime of a refusal; 0: not remembered")] = 0.0
+    failures: Annotated[tuple[Status, ...], Doc("refusals that would come again")] = (400, 413, 422)
 
     def __post_init__(self) -> None:
-        self._store = Store(self.size, self.ttl, self.eviction, self.sliding)
-        self._cosine = (
-            self.threshold if self.scale == "cosine" else round(2 * self.threshold - 1, 12)
-        )
+        self._fresh = Shelves(self.size, self.ttl, self.eviction, self.sliding)
+        self._old = Shelves(self.size, self.ttl + self.stale, self.eviction, self.sliding)
+        self._refused = Shelves(self.size, self.failures_ttl or 1.0)
+        self._leads = Shelves(self.size, self.ttl, self.eviction, self.sliding)
+        self._verified = VerifiedEntries(self.error)
+        for shelves in (self._fresh, self._leads, self._old, self._refused):
+            shelves.of("")  # there for what other replicas tell
+        self._flights: dict[tuple[str, object], Gate] = {}
+        self._cosine = self.threshold
+        if self.scale == "gptcache":
+            self._cosine = round(2 * self.threshold - 1, 12)
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self.lookup:
             await world.takes(self.lookup)
-        if self.match == "semantic":
-            self._store.expire(world.now())
-            if call.request.key not in self._store:
-                await world.embed(call, self._store)
-        kind, entry = self._look(call, world)
-        if kind != "no":
-            return Outcome(200, by="cache", cached=kind, answer=entry)
-        outcome = await send(call)
-        return outcome.then(partial(self._keep, call, world))
+        whose, key = self._whose(call), call.request.key
+        if self.match != "exact":
+            self._near(whose).expire(world.now())
+            if key not in self._fresh.of(whose):
+                await world.embed(call, self._near(whose))
+        while True:
+            found, near = self._look(call, world)
+            if found is not None:
+                return found
+            if not self.single_flight or (flight := self._flights.get((whose, key))) is None:
+                break
+            await flight
+        return await self._ask(call, near, send, world)
 
-    def _look(self, call: Call, world: World) -> tuple[str, object]:
-        now = world.now()
-        entry = self._store.get_at(now, call.request.key)
+    def _look(self, call: Call, world: World) -> tuple[Outcome | None, Match | None]:
+        now, key, whose = world.now(), call.request.key, self._whose(call)
+        entry = self._fresh.of(whose).get_at(now, key)
         if entry is not None:
-            return "exact", entry
-        if self.match == "semantic":
-            near = world.nearest(call, self._store)
-            if near is not None and near.cosine >= self._cosine:
-                return "semantic", self._store.get_at(now, near.key)
-        return "no", None
+            return _hit("exact", entry), None
+        if self.failures_ttl and (refused := self._refused.of(whose).get_at(now, key)) is not None:
+            return refused, None
+        near = world.nearest(call, self._near(whose)) if self.match != "exact" else None
+        if near is None or near.cosine < self._cosine:
+            return None, None
+        if self.match == "verified":
+            share = self._verified.share(self.together or near.key, near.cosine)
+            if share < 1 and world.uniform("explore", call) >= share:
+                return None, near
+        return _hit("semantic", self._near(whose).get_at(now, near.key)), None
 
-    def _keep(self, call: Call, world: World, outcome: Outcome) -> None:
+    async def _ask(self, call: Call, near: Match | None, send: Send, world: World) -> Outcome:
+        key = whose, _ = self._whose(call), call.request.key
+        if self.single_flight:
+            self._flights[key] = world.gate()
+        outcome = None
+        try:
+            outcome = await send(call)
+        finally:
+            if outcome is None:
+                self._land(key)
+        outcome = outcome.then(partial(self._keep, call, near, world))
+        if self.stale and not outcome.ok:
+            old = self._old.of(whose).get_at(world.now(), call.request.key)
+            if old is not None:
+                world.emit("served_stale", call, status=outcome.status)
+                return _hit("stale", old)
+        return outcome
+
+    def _keep(self, call: Call, near: Match | None, world: World, outcome: Outcome) -> None:
+        now, key, whose = world.now(), call.request.key, self._whose(call)
         fresh = outcome.ok and outcome.cached == "no" and outcome.answer is not None
         if fresh and world.may_keep(call, outcome, self.any_temperature):
-            self._store.put(world.now(), call.request.key, outcome.answer)
+            chance = world.uniform("evict", call) if self.eviction == "random" else 0.0
+            self._fresh.of(whose).put(now, key, outcome.answer, chance)
+            if self.stale:
+                self._old.of(whose).put(now, key, outcome.answer, chance)
+            if self.match == "verified" and not self._learn(near, outcome, whose, world):
+                self._leads.of(whose).put(now, key, outcome.answer, chance)
+        elif self.failures_ttl and outcome.status in self.failures and not outcome.by:
+            self._refused.of(whose).put(now, key, outcome._replace(usd=0.0, rest=None))
+        self._land((whose, key))
+
+    def _learn(self, near: Match | None, outcome: Outcome, whose: str, world: World) -> bool:
+        """Whether the entry that was near, if any, says the same."""
+        if near is None or near.key not in self._leads.of(whose):
+            return False
+        right = world.agrees(self._leads.of(whose)[near.key], outcome.answer)
+        self._verified.add(self.together or near.key, near.cosine, right)
+        return right
+
+    def _near(self, whose: str) -> Store:
+        """What a question is compared with: verified, those alone whose answers differ."""
+        return (self._leads if self.match == "verified" else self._fresh).of(whose)
+
+    def _land(self, key: tuple[str, object]) -> None:
+        if key in self._flights:
+            self._flights.pop(key).open()
+
+    def _whose(self, call: Call) -> str:
+        return "" if self.scope == "all" else str(getattr(call.request, self.scope))
+
+
+def _hit(kind: str, answer: object) -> Outcome:
+    return Outcome(200, by="cache", cached=kind, answer=answer)

@@ -21,8 +21,6 @@ KINDS = sorted(
 )
 WAITING = {
     "breaker",
-    "bandit",
-    "cache",
     "cascade",
     "classify",
     "fan_out",

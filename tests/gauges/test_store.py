@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simroute.gauges.store import Store
+from simroute.gauges.store import Shelves, Store
 
 
 def test_an_entry_is_gone_once_it_is_ttl_old():
@@ -185,3 +185,32 @@ def test_lifetimes_hit_as_often_as_renewal_theory_says(forms):
         assert share == pytest.approx(
             form["expected"][name], abs=check["tol_abs"] * sqrt(check["n"] / (count - warm))
         )
+
+
+def test_a_random_eviction_takes_whom_the_number_says():
+    """Of the entries as they came; one that was dropped leaves its place to the last."""
+    store = Store(3, inf, "random")
+    for key in "abc":
+        store.put(0.0, key, key)
+    store.put(1.0, "d", "d", 0.0)
+    store.put(2.0, "e", "e", 0.99)
+    assert set(store) == {"b", "c", "e"}
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99)), max_size=60))
+def test_random_evictions_keep_their_books(steps):
+    """Whatever is put, as many are kept as there is room for, and each can be found."""
+    store = Store(4, 10.0, "random")
+    for now, (key, chance) in enumerate(steps):
+        store.put(now / 2, key, key, chance / 100)
+        assert store.get_at(now / 2, key) == key
+        assert len(store) <= 4
+        assert sorted(store._keys) == sorted(store) == sorted(store._places)
+
+
+def test_stores_of_a_name_are_apart_and_not_too_many():
+    """The one that was opened first goes."""
+    shelves = Shelves(5, inf, most=2)
+    for name in "abc":
+        shelves.of(name).put(0.0, "x", name)
+    assert [shelves.of(name).get("x") for name in "cba"] == ["c", "b", None]

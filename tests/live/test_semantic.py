@@ -12,9 +12,10 @@ import simroute as sr
 from simroute.core import Outcome
 from simroute.errors import InputError
 from simroute.live import Gateway
+from simroute.live.forms import same_text
 from simroute.live.semantics import LIMIT_S, MOST_CHARACTERS, MOST_TEXTS, PAUSE_S
 from simroute.testing import clock
-from simroute.worlds.live.answers import Usage, Whole
+from simroute.worlds.live.answers import Usage, Whole, whole_of
 from upstreams import Upstream, deployments, http, whole
 
 POLICY = {
@@ -367,3 +368,39 @@ def test_a_fleet_that_only_embeds_answers_nobody():
     known = deployments(a=NOBODY)
     with pytest.raises(InputError, match="that answers"):
         sr.live.Gateway(POLICY, {"e": {**known["a"], "embeddings": True}}, embedder=None)
+
+
+@pytest.mark.parametrize(("agrees", "sent"), [(True, 3), (False, 4)])
+def test_a_verified_cache_compares_what_the_model_says(agrees, sent):
+    """An error of one half: a first similar question is asked (chance .6 of .5), and compared; if
+    the two agree all later ones get the stored answer, else half of them, which .6 is not in."""
+    asked = []
+
+    def same(kept, fresh):
+        asked.append((kept.text, fresh.text))
+        return agrees
+
+    policy = {
+        **POLICY,
+        "cache": {"match": "verified", "threshold": 0.9, "error": 0.5, "together": True},
+    }
+    provider = Scripted()
+    texts = ["cat", "feline", "dog", "kitten"]
+
+    async def test(gateway, events):
+        answers = [await gateway.complete(body(text)) for text in texts]
+        assert [answer.cached for answer in answers][:3] == ["no"] * 3
+        assert (answers[3].cached == "semantic") == agrees
+
+    vectors = VECTORS | {"kitten": [1.0, 0.1]}
+    options = {"transport": provider, "chance": lambda *who: 0.6, "agrees": same}
+    served(test, Embedder(vectors=vectors), policy, **options)
+    assert (asked[0], provider.sent) == (("1", "2"), sent)
+
+
+def test_two_answers_are_the_same_if_their_words_are():
+    """But for case and white space; nothing says the same as nothing."""
+    said = [whole_of(text) for text in ("It is  4.", "it is 4.\n", "It is 5.", "")]
+    assert same_text(said[0], said[1])
+    assert not same_text(said[0], said[2])
+    assert not same_text(said[3], said[3])

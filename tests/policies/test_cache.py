@@ -136,3 +136,166 @@ def test_it_says_nothing():
     world = FakeWorld()
     world.play(Cache(), *asks("x", "x"))
     assert world.events == []
+
+
+# -- whose answers -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scope", "kept"),
+    [("all", ["no", "exact", "exact"]), ("user", ["no", "no", "exact"]), ("feature", ["no"] * 3)],
+)
+def test_nobody_gets_an_answer_that_was_made_for_somebody_else(scope, kept):
+    """ann, bob and ann again, each time for another feature, ask the same."""
+    world = FakeWorld()
+    who = [("ann", "x"), ("bob", "y"), ("ann", "z")]
+    requests = [
+        Ask(id=i, arrival=10.0 * i, user=user, feature=feature)
+        for i, (user, feature) in enumerate(who)
+    ]
+    assert kinds(world, Cache(scope=scope), *requests) == kept
+
+
+def test_a_semantic_neighbour_is_looked_for_among_one_s_own_answers():
+    """What bob asked is not among the keys that ann's question is compared with."""
+    looked = []
+
+    def near(call, keys):
+        looked.append(sorted(keys))
+
+    world = FakeWorld(near=near)
+    cache = Cache(match="semantic", scope="user")
+    world.play(
+        cache, *[Ask(id=i, key=str(i), arrival=10.0 * i, user="ab"[i % 2]) for i in range(4)]
+    )
+    assert looked == [[], [], ["0"], ["1"]]
+
+
+# -- what is too old, and what would fail again ------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at", "status", "kind"), [(50.0, 200, "exact"), (100.0, 200, "stale"), (201.0, 503, "no")]
+)
+def test_an_answer_that_is_too_old_is_better_than_none(at, status, kind):
+    """Stored at 1 s for 60 s and 140 more: fresh at 50 s, stale at 101 s, when asking has failed,
+    and gone at 202 s."""
+    world = FakeWorld(lambda call, n: Reply(200 if n == 0 else 503))
+    cache = Cache(ttl=60.0, stale=140.0, lookup=0.0)
+    _, (_, outcome) = world.play(cache, Ask(), Ask(id=1, arrival=at))
+    assert (outcome.status, outcome.cached) == (status, kind)
+
+
+def test_while_others_answer_nothing_stale_is_given():
+    """The fresh answer replaces it."""
+    world = FakeWorld()
+    cache = Cache(ttl=60.0, stale=600.0, lookup=0.0)
+    assert kinds(world, cache, Ask(), Ask(id=1, arrival=100.0), Ask(id=2, arrival=110.0)) == [
+        "no",
+        "no",
+        "exact",
+    ]
+
+
+@pytest.mark.parametrize(("status", "sends"), [(400, 2), (503, 3)])
+def test_a_refusal_that_would_come_again_is_remembered(status, sends):
+    """For 30 s a bad request is not sent again, and gets its own status back; an outage is no such
+    thing."""
+    world = FakeWorld(lambda call, n: Reply(status))
+    cache = Cache(failures_ttl=30.0, lookup=0.0)
+    ends = world.play(cache, *[Ask(id=i, arrival=at) for i, at in enumerate((0.0, 10.0, 40.0))])
+    assert len(world.sent) == sends
+    assert [(outcome.status, outcome.by) for _, outcome in ends] == [(status, "")] * 3
+
+
+# -- one flight --------------------------------------------------------------------
+
+
+def test_equal_requests_wait_for_the_first_of_them():
+    """Three within an answer's 1 s: one send; all end with it, and another question does not
+    wait."""
+    world = FakeWorld()
+    requests = [Ask(id=i, arrival=at, key=key) for i, (at, key) in enumerate(FLIGHT)]
+    ends = world.play(Cache(single_flight=True, lookup=0.0), *requests)
+    assert [(end, outcome.cached) for end, outcome in ends] == [
+        (1.0, "no"),
+        (1.0, "exact"),
+        (1.25, "no"),
+        (1.0, "exact"),
+    ]
+    assert len(world.sent) == 2
+
+
+FLIGHT = [(0.0, "x"), (0.125, "x"), (0.25, "y"), (0.5, "x")]
+
+
+def test_if_the_first_fails_the_next_asks():
+    """503 at 1 s: the second asks at 1 s, and the third gets its answer at 2 s."""
+    world = FakeWorld(lambda call, n: Reply(503 if n == 0 else 200))
+    requests = [Ask(id=i, arrival=0.125 * i) for i in range(3)]
+    ends = world.play(Cache(single_flight=True, lookup=0.0), *requests)
+    assert [(end, outcome.status) for end, outcome in ends] == [(1.0, 503), (2.0, 200), (2.0, 200)]
+    assert [at for at, _ in world.sent] == [0.0, 1.0]
+
+
+def test_if_the_first_is_given_up_the_next_asks():
+    """Its caller leaves at 0.5 s, the others have 0.5 s from when they came: nobody waits for
+    ever."""
+    world = FakeWorld()
+    requests = [Ask(id=i, arrival=0.25 * i) for i in range(3)]
+    ends = world.play(Cache(single_flight=True, lookup=0.0), *requests, give_up=0.5)
+    assert [outcome.status for _, outcome in ends] == [408] * 3
+    assert [at for at, _ in world.sent] == [0.0, 0.5, 0.75]
+
+
+def test_whoever_waits_gets_a_streamed_answer_at_its_end():
+    """First token at 1 s, the end at 6 s."""
+    world = FakeWorld(lambda call, n: Reply(rest=5.0))
+    requests = [Ask(id=i, arrival=0.5 * i, streamed=True) for i in range(2)]
+    ends = world.play(Cache(single_flight=True, lookup=0.0), *requests)
+    assert [(end, outcome.cached) for end, outcome in ends] == [(6.0, "no"), (6.0, "exact")]
+
+
+# -- eviction at random, and answers that were found right --------------------------
+
+
+@pytest.mark.parametrize(("chance", "gone"), [(0.0, "a"), (0.4, "b"), (0.99, "c")])
+def test_any_answer_may_be_evicted(chance, gone):
+    """Of three, by a number in [0, 1)."""
+    world = FakeWorld(chance=chance)
+    cache = Cache(size=3, eviction="random")
+    world.play(cache, *asks("a", "b", "c", "d"))
+    assert set("abcd") - set(cache._fresh.of("")) == {gone}
+
+
+def near_first(call, keys):
+    return Match(next(iter(keys)), 0.9) if keys else None
+
+
+@pytest.mark.parametrize(("chance", "kind"), [(0.015, "semantic"), (0.025, "no")])
+def test_an_answer_that_was_not_found_right_yet_is_given_seldom(chance, kind):
+    """In 2 % of the cases at an error of 2 %, and one below the threshold never."""
+    for threshold, found in ((0.8, kind), (0.95, "no")):
+        world = FakeWorld(near=near_first, chance=chance)
+        cache = Cache(match="verified", error=0.02, threshold=threshold)
+        assert kinds(world, cache, *asks("x", "y"))[1] == found
+
+
+def test_it_learns_from_what_the_model_says_instead():
+    """The fake's answers differ each time, so they never agree: of one comparison, which was wrong,
+    follows .02 x 2 / 2, and the new question has an entry of its own."""
+    world = FakeWorld(near=near_first, chance=0.05)
+    cache = Cache(match="verified", error=0.02, threshold=0.8)
+    world.play(cache, *asks("x", "y"))
+    assert cache._verified.share("x", 0.9) == pytest.approx(0.02)
+    assert list(cache._leads.of("")) == ["x", "y"]
+
+
+def test_an_answer_that_agrees_makes_the_entry_carry_farther():
+    """What was asked is found again by its own words, and compared with nothing."""
+    world = FakeWorld(near=near_first, chance=0.05)
+    world.agrees = lambda kept, fresh: True
+    cache = Cache(match="verified", error=0.02, threshold=0.8)
+    world.play(cache, *asks("x", "y"))
+    assert cache._verified.share("x", 0.9) == pytest.approx(0.04)
+    assert (list(cache._leads.of("")), list(cache._fresh.of(""))) == (["x"], ["x", "y"])

@@ -34,7 +34,10 @@ OWN_TESTS = {
 }
 """Layers that cannot stand in front of scripted providers live by themselves, and why."""
 WITHOUT_SOURCE = {
-    "cache",
+    "limit",
+    "retry",
+    "route",
+    "timeout",
 }
 SCRIPT = {
     "a": [Step(1.13), Step(0.31, 503), Step(6.1), Step(0.41), Step(0.37, 429, 1.9), Step(2.03)],

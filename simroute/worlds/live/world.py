@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
+import operator
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -43,6 +44,7 @@ class View:
         self.price, self.period, self.takes = world.price, world.period, world.takes
         self.fits, self.own_answer = world.fits, world.own_answer
         self.allowances = world.allowances
+        self.agrees = world.agrees
         self.embed = partial(world.embed, layer, replica)
         self.nearest = partial(world.nearest, layer, replica)
         self.may_keep = partial(world.may_keep, layer, replica)
@@ -81,7 +83,7 @@ class LiveWorld:
     providers stop when a call is given up, "runs_on" if they may go on and bill all of it.
     windows: tokens that a prompt may have, by target, where that is known. chance: what draws for
     layers, by layer, name and call, instead of the seed. takes: what a time of a model's is
-    worth here.
+    worth here. agrees: whether a stored answer says the same as a fresh one.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class LiveWorld:
         abandoned: str = "runs_on",
         takes: Callable[[float], Awaitable[None]] = _at_once,
         windows: Mapping[str, int | None] = NO_WINDOWS,
+        agrees: Callable[[Any, Any], bool] = operator.eq,
     ) -> None:
         self.known, self._prices, self._transport, self.stacks = targets, prices, transport, stacks
         self._seed, self._rows, self._events = seed, rows, events
@@ -109,6 +112,7 @@ class LiveWorld:
         # what the transport has read, where it reads such things
         said: Any = getattr(transport, "allowances", None)
         self.allowances: Callable[[str], Mapping[str, Allowance]] = said or (lambda target: {})
+        self.agrees = agrees
         self._entries = [
             stack(layers, self.send, partial(self.view, replica))
             for replica, layers in enumerate(stacks)

@@ -127,5 +127,8 @@ class Senses:
         request: Any = call.request
         return request.question, quality, True
 
+    def agrees(self, kept: Answer, fresh: Answer) -> bool:
+        return kept[0] == fresh[0]
+
     def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
         return True

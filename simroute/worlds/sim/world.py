@@ -61,6 +61,7 @@ class View:
             partial(experts.evaluated, layer),
         )
         self.allowances, self.limit_connection = senses.allowances, senses.limit_connection
+        self.agrees = senses.agrees
         self.emit = partial(world.emit, layer, replica)
         self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
         self.ping, self.copy = partial(world.ping, replica), partial(world.copy, replica)
