@@ -12,6 +12,7 @@ from simroute.config.balance_notes import balance_conflicts
 from simroute.config.breaker_notes import idle_breaker_notes
 from simroute.config.fields import declared_fields
 from simroute.config.inputs import open_trace
+from simroute.config.layer_notes import RESENDING, spare_notes
 from simroute.config.quality_notes import quality_conflicts
 from simroute.models import spec
 from simroute.models.calendar import Calendar
@@ -97,7 +98,7 @@ def setting_notes(
     written: the policy as it was written, since only a number without a unit may be meant in
     milliseconds.
     """
-    notes = list(millisecond_notes(layers, written))
+    notes = [*millisecond_notes(layers, written), *spare_notes(layers)]
     kinds = [layer.kind for layer in layers.values()]
     for place, (key, layer) in enumerate(layers.items()):
         notes += [f"{key}.{text}" for text in quality_conflicts(layer)]
@@ -132,9 +133,6 @@ def setting_notes(
     return notes
 
 
-RESENDING = ("fallback", "retry", "cascade")
-"""Layers through which a call may be billed more than one send, or one at another price."""
-
 LONGEST = {
     **dict.fromkeys(("per_1k_input", "per_output_token"), 5.0),
     **dict.fromkeys(("base", "error", "floor", "initial"), 100.0),
@@ -152,7 +150,7 @@ LONGEST = {
         ),
         1000.0,
     ),
-    **dict.fromkeys(("ttl", "memory"), 3e6),
+    **dict.fromkeys(("ttl", "memory", "stale", "failures_ttl", "deadline"), 3e6),
     **dict.fromkeys(
         ("horizon", "mean_between", "repair", "spell", "trace_from", "trace_to", "budget.window"),
         math.inf,
