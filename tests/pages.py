@@ -64,6 +64,8 @@ def _is_head(line: str) -> bool:
 def done(text: str) -> tuple[int, str]:
     """How a line of a shell ends, and what it prints. Studies are made small."""
     words = shlex.split(text)
+    if words[0].startswith("COLUMNS="):
+        words.pop(0)  # all columns are printed
     if words[0] == "cd":
         os.chdir(words[1])
         return 0, ""

@@ -2,6 +2,6 @@
 registers all layers, the general ones too."""
 
 from simroute import policies
-from simroute.gateways import litellm
+from simroute.gateways import bifrost, litellm
 
-__all__ = ["litellm", "policies"]
+__all__ = ["bifrost", "litellm", "policies"]

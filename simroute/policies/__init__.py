@@ -27,6 +27,7 @@ from simroute.policies import (
     static_answer,
     throttle,
     timeout,
+    whole,
 )
 
 __all__ = [
@@ -56,4 +57,5 @@ __all__ = [
     "static_answer",
     "throttle",
     "timeout",
+    "whole",
 ]

@@ -6,7 +6,7 @@ parameters do not express; at last how many of each. An item whose behaviour is 
 passes also where ours is another, and says so. Exit status 1 when one fails, 2 when a file cannot
 be read. The files: an
 object whose `vectors` have a `family` (breakers) or a `kind` (limits, budgets, back-offs), or whose
-`items` are runs of the LiteLLM router.
+`items` are runs of the LiteLLM router, or whose `scorecard` is that of failoverbench.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simroute.testing.conformance.breakers import play_breaker
+from simroute.testing.conformance.failoverbench import cells, play_cell
 from simroute.testing.conformance.limits import play_limit
 from simroute.testing.conformance.litellm import play_litellm
 from simroute.testing.conformance.verdict import Config, Differs, Inexpressible, Verdict
@@ -32,6 +33,8 @@ def read_items(file: Path) -> list[Config]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
+    if isinstance(content, dict) and isinstance(content.get("scorecard"), dict):
+        return cells(content)
     items = content.get("vectors", content.get("items")) if isinstance(content, dict) else None
     if not isinstance(items, list) or not all(
         isinstance(item, dict) and "id" in item for item in items
@@ -65,5 +68,7 @@ def _play(item: Config) -> None:
         play_limit(item)
     elif "router_settings" in item:
         play_litellm(item)
+    elif "published" in item:
+        play_cell(item)
     else:
         raise Inexpressible("an item without family, kind or router_settings")

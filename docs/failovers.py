@@ -1,0 +1,172 @@
+"""failoverbench's published scorecard beside ours: writes failoverbench.md.
+
+python docs/failovers.py
+
+The scorecard is in ../shared/vectors, beside the checkout; it is not part of simroute.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from simroute.testing.conformance.failoverbench import (
+    cells,
+    differences,
+    parse,
+    play_cell,
+    results,
+    system_of,
+)
+from simroute.testing.conformance.faults import read_setup
+from simroute.testing.conformance.verdict import Differs, Inexpressible
+
+ROOT = Path(__file__).parent
+SCORECARD = ROOT.parent.parent / "shared" / "vectors" / "failoverbench.json"
+WORDS = "pass", "partial", "safe", "fail"
+SHORT = {
+    "bifrost_2.1.1": "bifrost",
+    "litellm_router_tuned": "tuned",
+    "portkey_oss_1.15.2": "portkey",
+    "reference_client": "reference",
+}
+COLD = (
+    "the published answer took .3 to .4 s longer than the same answer took this system in every "
+    "other fault; it is the first fault, so that is probably the start of its process, which is "
+    "not simulated"
+)
+WHY = {f"S01/{name}": COLD for name in ("openai_sdk", "litellm_router", "litellm_router_tuned")}
+"""Cells that differ, and why."""
+INTRODUCTION = """# failoverbench, published and simulated
+
+What ten clients and gateways did against one provider that misbehaves in sixteen ways,
+published on 2026-09-12 ([failoverbench](https://github.com/failoverbench/failoverbench),
+results CC BY 4.0, commits 2948563 and 8256936), and what our presets do against the same faults
+in virtual time. Made by `python docs/failovers.py`; the scorecard is not part of simroute.
+
+```sh
+python -m simroute.testing.conformance ../shared/vectors/failoverbench.json
+```
+
+A cell says the verdict, attempts at the primary and at its fallback, and seconds to the end:
+**p** above, as published; *s* below, simulated. It holds if some draw of the preset's stated
+jitter gives it: verdict and attempts exact, the first gap to a tenth, the total within .3 s or
+5 %. What is shown is the nearest draw: the middle of the jitter where that holds.
+"""
+VERDICTS = """## The verdicts
+
+The benchmark's words, and the rules that give all of its verdicts here (worked out from its
+table, for they are what its rows have in common):
+
+- **fail**: the caller was told that all is well with half an answer, or had heard nothing when
+  it left after 130 s.
+- **safe**: an honest error. Of a prompt that a content filter refused (S13) that is a pass.
+- **pass**: the whole answer; **partial** instead, if
+    - Retry-After was not waited for, or somebody else was asked instead (S01);
+    - somebody else was asked where one more try was enough (S03), but not after a broken
+      connection (S05);
+    - a hang took more than two time limits of 30 s (S06);
+    - a slow first token was waited for though there was a fallback (S07);
+    - a refused prompt was shopped around (S13).
+- **S15**: pass if all requests of the outage were answered, safe if none was.
+
+What layers know ends at the bytes: that Portkey ends a broken stream as if it were complete,
+and that the SDKs' parsers give up at a malformed event where others skip it, is a property of
+the client in the runner, not of the policy. So Portkey's three failures are told of it, not
+found.
+"""
+
+
+def scorecard() -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Cells, and titles by fault."""
+    content = json.loads(SCORECARD.read_text(encoding="utf-8"))
+    titles = {title.split()[0]: title.split(" ", 1)[1] for title in content["scorecard"]}
+    return cells(content), titles
+
+
+def nearest(item: dict[str, Any]) -> Any:
+    """The first draw that is as published, else the one with the fewest differences."""
+    wanted, best = parse(item["published"]), None
+    for result in results(item["fault"], item["system"], read_setup(item["setup"])):
+        off = len(differences(wanted, result))
+        if best is None or off < best[0]:
+            best = off, result
+        if not off:
+            break
+    assert best is not None
+    return best[1]
+
+
+def short(published: str) -> str:
+    """A cell in few words."""
+    result = parse(published) if isinstance(published, str) else published
+    if result.served is not None:
+        return f"{result.verdict} {result.served[0]}/{result.served[1]} +{result.back or 0:.0f} s"
+    total = f"{result.total:.1f}"
+    return f"{result.verdict} {result.primary}p {result.fallback}f {total}"
+
+
+def tables() -> Iterator[str]:
+    """The cells of all systems, and the sums of their verdicts."""
+    items, titles = scorecard()
+    known: dict[str, dict[str, tuple[str, str]]] = {}
+    sums: dict[str, tuple[Counter[str], Counter[str]]] = {}
+    for item in items:
+        try:
+            system_of(item["system"])
+        except Inexpressible:
+            continue
+        result = nearest(item)
+        known.setdefault(item["fault"], {})[item["system"]] = item["published"], short(result)
+        published, ours = sums.setdefault(item["system"], (Counter(), Counter()))
+        published[parse(item["published"]).verdict] += 1
+        ours[result.verdict] += 1
+    names = sorted(sums, key=lambda name: (name != "direct", name == "reference_client", name))
+    half = (len(names) + 1) // 2
+    for part in (names[:half], names[half:]):
+        yield f"| | {' | '.join(SHORT.get(name, name) for name in part)} |"
+        yield "| --- " * (len(part) + 1) + "|"
+        for fault, row in known.items():
+            shown = " | ".join(
+                f"**p** {short(row[name][0])}<br>*s* {row[name][1]}" for name in part
+            )
+            yield f"| {fault} {titles[fault]} | {shown} |"
+        yield ""
+    yield "## Sums\n"
+    yield "| pass, partial, safe, fail | published | simulated |"
+    yield "| --- | --- | --- |"
+    for name in names:
+        both = [", ".join(str(count[word]) for word in WORDS) for count in sums[name]]
+        yield f"| {SHORT.get(name, name)} | {both[0]} | {both[1]} |"
+    yield ""
+    yield from differing(items)
+
+
+def differing(items: list[dict[str, Any]]) -> Iterator[str]:
+    """Cells that do not hold, with what comes instead and why; systems that are left out."""
+    yield "## What differs\n"
+    held = 0
+    left_out = set()
+    for item in items:
+        try:
+            play_cell(item)
+            held += 1
+        except Differs as difference:
+            yield f"- {item['id']}: {difference}: {WHY[item['id']]}."
+        except Inexpressible:
+            left_out.add(item["system"])
+    yield f"\n{held} of {sum(item['system'] not in left_out for item in items)} cells hold."
+    for name in sorted(left_out):
+        yield f"`{name}` is left out: nothing is known of it but these rows."
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join([INTRODUCTION, *tables(), "", VERDICTS])
+
+
+if __name__ == "__main__":
+    (ROOT / "failoverbench.md").write_text(page(), encoding="utf-8")
