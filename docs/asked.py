@@ -62,6 +62,8 @@ SIXTEEN = (
     "scenario.deployments.claude-sonnet.limits.concurrency=16",
     "scenario.deployments.claude-sonnet.limits.queue=500",
 )
+SLOTS = ("gallery/slots_fixed", "gallery/slots_learnt")
+PAID = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd")
 WATCHED = (*USUAL, "time_on_failing_target_s", "detection_s")
 STUDIES = {
     "partial_outages": Asked(
@@ -173,7 +175,22 @@ STUDIES = {
                 "1",
                 (*USUAL, "time_on_failing_target_s", "detection_s", "cache_hit_rate"),
             ),
-        }
+            "alone": Part(
+                "One process, whose breakers see all traffic, or more that never tell each other:",
+                ("circuit_breaker",),
+                ("scenario.gateway.replicas=1..16:5 log",),
+                (),
+                "1",
+                WATCHED,
+            ),
+        },
+        Search(
+            "circuit_breaker",
+            {"breaker.failures": "1..6", "breaker.cooldown": "10s..300s log"},
+            "max slo_attainment",
+            ("quality_mean>=0.9",),
+            40,
+        ),
     ),
     "budget_day": Asked(
         {
@@ -273,6 +290,33 @@ STUDIES = {
             {"retry.budget.share": "0.01..1 log", "retry.attempts": "2..6"},
             "max success_rate",
             ("latency_p95_s<=15",),
+            40,
+        ),
+    ),
+    "own_slots": Asked(
+        {
+            "": Part(
+                "Calls at a time, stated, or where learning starts:",
+                SLOTS,
+                ("policy.concurrency.initial=4..64:5 log",),
+                (),
+                "16",
+                (*PAID, *SENDS),
+            ),
+            "half": Part(
+                "The same when half of the places are gone:",
+                SLOTS,
+                ("policy.concurrency.initial=4..64:5 log",),
+                ("scenario.deployments.own.limits.concurrency=6",),
+                "16",
+                (*PAID, *SENDS),
+            ),
+        },
+        Search(
+            "gallery/slots_learnt",
+            {"concurrency.slow": "4s..30s log", "concurrency.decrease": "0.3..0.95"},
+            "min cost_per_1k_requests_usd",
+            ("slo_attainment>=0.99",),
             40,
         ),
     ),
