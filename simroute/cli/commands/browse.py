@@ -184,6 +184,15 @@ def _schema(name: str) -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False, allow_nan=False)
 
 
+def _known(kind: str) -> list[str]:
+    """The names of a kind, and the bare ones by which presets of gateways go too."""
+    from simroute.config import catalogue
+
+    listed, folder = names(kind), f"{catalogue.GATEWAYS}/"
+    bare = [name.removeprefix(folder) for name in listed if name.startswith(folder)]
+    return [*listed, *bare] if kind == "policies" else listed
+
+
 def _find_page(name: str) -> tuple[pages.Page, list[str]]:
     """The page of a name, and other things of the same name. Raises InputError."""
     from simroute.config import catalogue, reference
@@ -202,11 +211,11 @@ def _find_page(name: str) -> tuple[pages.Page, list[str]]:
     if name in sections:
         return pages.section(sections[name]), []
     prefix, _, bare = name.rpartition("=")
-    kinds = [kind for kind in PAGES if prefix in ("", KINDS[kind]) and bare in names(kind)]
+    kinds = [kind for kind in PAGES if prefix in ("", KINDS[kind]) and bare in _known(kind)]
     if not kinds and not prefix and (found := key_owners(bare)):
         return pages.keys(bare, found), []
     if not kinds:
-        known = [*(name for kind in KINDS for name in names(kind)), "scenario", *sections]
+        known = [*(name for kind in KINDS for name in _known(kind)), "scenario", *sections]
         known += key_names(bare)
         raise InputError(f"nothing is called {name!r}; {nearest(bare, known)}")
     return PAGES[kinds[0]](bare), [f"{KINDS[kind]}={bare}" for kind in kinds[1:]]

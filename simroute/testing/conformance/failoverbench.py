@@ -64,6 +64,7 @@ TUNED = {**LITELLM, "allowed_fails": 1, "cooldown_time": 30.0}
 SYSTEMS = {
     "direct": System("direct", READS),
     "openai_sdk": System("openai_sdk", READS, strict=True),
+    "anthropic_sdk": System("anthropic_sdk", READS, strict=True),
     "langchain": System("langchain", READS, strict=True),
     "litellm_router_tuned": System("litellm", {"litellm": TUNED}, strict=True),
     "litellm_router": System("litellm", {"litellm": LITELLM}, strict=True),

@@ -149,6 +149,19 @@ def test_a_layer_is_described_with_table_example_and_interplay(kind, capsys):
     assert " ".join(found.interplay.split()) in " ".join(text.split())
 
 
+@pytest.mark.parametrize("name", ["kong", "policy=kong", "gateways/kong"])
+def test_a_preset_of_a_gateway_is_described_by_its_bare_name_too(name, capsys):
+    """As `policy=kong` is understood where a policy is wanted."""
+    assert "AI Proxy Advanced" in said(capsys, "describe", name)
+
+
+def test_a_name_that_is_a_gateway_and_a_format_is_told_of_both(capsys):
+    """The policy is described, and the other named."""
+    text = said(capsys, "describe", "portkey")
+    assert text.startswith("portkey (policy)")
+    assert "format=portkey" in text
+
+
 def test_a_scenario_is_described_by_question_table_and_file(capsys):
     """The question first; deployments, outage, promise in between; the file as it is."""
     text = said(capsys, "describe", "demo")
