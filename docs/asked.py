@@ -64,6 +64,12 @@ SIXTEEN = (
 )
 SLOTS = ("gallery/slots_fixed", "gallery/slots_learnt")
 PAID = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd")
+CACHED = (
+    "cost_per_1k_requests_usd",
+    "cache_hit_rate",
+    "cache_false_hit_rate",
+    "quality_mean",
+)
 WATCHED = (*USUAL, "time_on_failing_target_s", "detection_s")
 STUDIES = {
     "partial_outages": Asked(
@@ -134,6 +140,31 @@ STUDIES = {
                     "cache_false_hit_rate",
                     "quality_mean",
                 ),
+            ),
+            "verified": Part(
+                "What is alike, as far as such answers were found right (`match: verified`), by "
+                "the error that is allowed among such questions, learnt within the two hours:",
+                ("gallery/verified",),
+                ("policy.cache.error=0.005..0.32:4 log",),
+                (),
+                "0.02",
+                CACHED,
+            ),
+            "verified_long": Part(
+                "The same within twelve hours:",
+                ("gallery/verified",),
+                ("policy.cache.error=0.005..0.32:4 log",),
+                ("scenario.horizon=12h",),
+                "0.02",
+                CACHED,
+            ),
+            "long": Part(
+                "Twelve hours of the cosine for comparison:",
+                ("cached",),
+                ("policy.cache.threshold=0.75..0.99:7",),
+                ("scenario.horizon=12h",),
+                "0.95",
+                CACHED,
             ),
         },
         Search(
