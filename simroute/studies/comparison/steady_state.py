@@ -35,12 +35,13 @@ def steady_estimates(
     scenario: spec.Scenario, runs: Mapping[str, list[Figures]], metered: bool = False
 ) -> dict[str, BatchMeans]:
     """policy -> the estimate from its only run. Empty with more than one run, in a scenario that is
-    not steady, or where a run is too short."""
+    not steady, or where a run is too short, or kept no minutes (as those of `--vary` do)."""
     if any(len(figures) != 1 for figures in runs.values()) or not is_steady(scenario, metered):
         return {}
     estimates = {
         policy: batch_means(np.asarray(figures[0].minutes, float))
         for policy, figures in runs.items()
+        if figures[0].minutes
     }
     return {policy: estimate for policy, estimate in estimates.items() if estimate is not None}
 

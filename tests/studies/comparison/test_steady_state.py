@@ -134,3 +134,8 @@ def test_only_a_single_long_run_is_batched() -> None:
     assert (
         steady_estimates(FAIR, {"a": [long, long]}) == steady_estimates(FAIR, {"a": [short]}) == {}
     )
+
+
+def test_a_run_that_kept_no_minutes_has_no_estimate() -> None:
+    """As those of a grid of settings do not."""
+    assert steady_estimates(FAIR, {"a": [Figures({}, {}, {}, [], {})]}) == {}
