@@ -256,6 +256,15 @@ def _breaker_conflicts(layer: Any) -> Iterator[str]:
 
 def _retry_conflicts(layer: Any) -> Iterator[str]:
     """Parameters that another one replaces, or that wait for one that is not there."""
+    if layer.attempts == 1:
+        yield "attempts: 1 is the first send alone, so nothing is retried; write at least 2"
+    elif not layer.statuses:
+        yield "statuses: no failure is named, so nothing is retried; name some"
+    if layer.backoff.max < layer.backoff.initial:
+        yield (
+            f"backoff.max: is shorter than initial: {layer.backoff.initial:g}s, so each pause is "
+            f"cut to {layer.backoff.max:g}s; write more"
+        )
     if not layer.pause_elsewhere and layer.where == "same":
         yield "pause_elsewhere: no retry goes elsewhere; write where: model, or leave it out"
     if layer.takes > 0 and layer.deadline is None:

@@ -30,6 +30,14 @@ def idle_breaker_notes(layer: Any, scenario: spec.Scenario | None) -> Iterator[s
     for key, needed, text in IDLE:
         if _changed(layer, key) and not getattr(layer, needed):
             yield f"{key}: {text}"
+    if not (layer.statuses or layer.at_once):
+        yield "statuses: with none of them nothing is a failure; name some"
+    if 200 in (*layer.statuses, *layer.at_once):
+        yield "statuses: 200 is a success in any case; leave it out"
+    if layer.spare_alone and layer.scope == "provider":
+        yield "spare_alone: a provider is never alone; write scope: deployment, or leave it out"
+    if layer.trial_calls is not None and _changed(layer, "successes"):
+        yield "successes: trial_calls are judged together, by rate; leave one of them out"
     yield from _of_windows(layer)
     yield from _of_recovery(layer)
     if scenario is not None:
@@ -49,6 +57,8 @@ def _of_windows(layer: Any) -> Iterator[str]:
                 yield f"{key}: is of a time, and {counts} looks at none; leave one of them out"
     elif layer.buckets is not None and layer.window_kind != "sliding":
         yield f"buckets: cuts a sliding window; leave it out, or window_kind: {layer.window_kind}"
+    if _changed(layer, "window") and (layer.consecutive or layer.count_window is not None):
+        yield f"window: is a time, and {counts} looks at none; leave one of them out"
     if layer.judged_every is not None and layer.judged != type(layer).judged:
         yield "judged: is not looked at beside judged_every; leave one of them out"
 

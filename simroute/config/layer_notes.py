@@ -53,6 +53,8 @@ def _budget(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
         yield "head_start: is that of ahead: pace; write that, or leave it out"
     if layer.ahead != "forecast" and layer.memory != type(layer).memory:
         yield "memory: is that of ahead: forecast; write that, or leave it out"
+    if layer.by == "all" and layer.sums:
+        yield "sums: are by account, and all share one; give by"
     if layer.shift_back is not None and layer.shift_back > layer.shift_at:
         yield "shift_back: is above shift_at, and counts as that; write less"
     if layer.by in ("model", "target", "provider"):
@@ -68,6 +70,12 @@ def _cache(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
         yield "error: and together belong to match: verified; write that, or leave them out"
     if layer.match == "verified" and layer.error == 0:
         yield "error: 0 gives no answer that was made for other words; write match: exact"
+    if layer.match == "exact" and layer.threshold != type(layer).threshold:
+        yield "threshold: an exact cache compares nothing; write match: semantic, or leave it out"
+    if layer.match == "exact" and layer.scale != type(layer).scale:
+        yield "scale: is that of threshold, and an exact cache has none; leave it out"
+    if layer.failures_ttl and not layer.failures:
+        yield "failures: none is named, so none is remembered; name some, or leave failures_ttl out"
     if not layer.failures_ttl and layer.failures != type(layer).failures:
         yield "failures: are remembered for failures_ttl, which is 0; write a duration"
 
@@ -94,6 +102,70 @@ def _static(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
         )
 
 
+def _permit(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
+    if not (layer.only or layer.forbid):
+        yield "only: names nobody, nor does forbid, so it changes nothing; name one"
+
+
+def _shadow(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
+    if layer.share == 0:
+        yield "share: 0, so nobody else is asked; write more, or leave the layer out"
+
+
+def _in_line(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
+    line = layer.line
+    if line.weights and line.fair == "none":
+        yield "line.weights: nobody takes turns; give fair"
+    if line.classes and line.urgent == "none":
+        yield "line.classes: of whom, nothing says; give urgent"
+    if layer.wait == 0 and line != type(line)():
+        yield "line: nobody waits with wait: 0; leave one of them out"
+
+
+def _pace(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
+    if layer.statuses == () or layer.statuses == (200,):
+        yield "statuses: no failure is named, so it never slows down; name some"
+    yield from _in_line(layer, outer, inner)
+
+
+OF_RULES = {"decrease": ("aimd",), "slow": ("aimd",), "tolerance": ("gradient",)}
+"""Parameter of concurrency -> the rules that look at it."""
+
+
+def _concurrency(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
+    learns = ("aimd", "vegas", "gradient")
+    for key in ("least", "most", "decrease", "slow", "tolerance"):
+        rules = OF_RULES.get(key, learns)
+        if getattr(layer, key) != getattr(type(layer), key) and layer.rule not in rules:
+            wanted = " or ".join(f"rule: {rule}" for rule in rules)
+            yield f"{key}: is not looked at with rule: {layer.rule}; write {wanted}"
+    if layer.rule != "fixed" and layer.least > layer.most:
+        yield f"least: is more than most: {layer.most}; write at most that"
+    if layer.rule == "aimd" and layer.decrease >= 1:
+        yield f"decrease: {layer.decrease:g} lessens nothing after a drop; write less than 1"
+    yield from _in_line(layer, outer, inner)
+
+
+def _litellm(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
+    if layer.lowest_latency_buffer and layer.routing_strategy != "latency-based-routing":
+        yield (
+            f"lowest_latency_buffer: is not looked at with {layer.routing_strategy}; write "
+            f"routing_strategy: latency-based-routing"
+        )
+    if layer.disable_cooldowns and layer.cooldown_time != type(layer).cooldown_time:
+        yield "cooldown_time: nothing cools with disable_cooldowns; leave one of them out"
+    groups = layer.groups or {"main": ()}
+    named = {**groups, **layer.model_group_alias}
+    for key in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+        for name in getattr(layer, key):
+            if name not in named:
+                yield f"{key}.{name}: there is no such group; groups has {', '.join(groups)}"
+    for name in layer.model_group_retry_policy:
+        if name not in groups:
+            known = ", ".join(groups)
+            yield f"model_group_retry_policy.{name}: there is no such group; groups has {known}"
+
+
 LOOKS: dict[str, Callable[[Any, list[Any], list[str]], Iterator[str]]] = {
     "fallback": _fallback,
     "health": _health,
@@ -102,4 +174,10 @@ LOOKS: dict[str, Callable[[Any, list[Any], list[str]], Iterator[str]]] = {
     "queue": _queue,
     "shed": _shed,
     "static_answer": _static,
+    "permit": _permit,
+    "shadow": _shadow,
+    "limit": _in_line,
+    "pace": _pace,
+    "concurrency": _concurrency,
+    "litellm": _litellm,
 }

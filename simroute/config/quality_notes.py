@@ -20,6 +20,8 @@ def quality_conflicts(layer: Any) -> Iterator[str]:
             yield "judged: 0, so nothing is learned; write a share of the answers"
     elif layer.kind == "fan_out":
         usual = type(layer)()
+        if layer.targets and len(set(layer.targets)) == 1:
+            yield "targets: one is asked, as without the layer; name at least two"
         if layer.take != "accepted" and layer.judge != usual.judge:
             yield f"judge: is not asked with take: {layer.take}; write take: accepted"
         if layer.take != "majority" and layer.common != usual.common:

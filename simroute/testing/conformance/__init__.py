@@ -66,9 +66,9 @@ def _play(item: Config) -> None:
         play_breaker(item)
     elif "kind" in item:
         play_limit(item)
-    elif "router_settings" in item:
+    elif "model_list" in item:
         play_litellm(item)
     elif "published" in item:
         play_cell(item)
     else:
-        raise Inexpressible("an item without family, kind or router_settings")
+        raise Inexpressible("an item without family, kind or model_list")

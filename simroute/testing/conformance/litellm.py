@@ -4,20 +4,30 @@ ends."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from simroute.core import Outcome, Price, Rest, Target
+from simroute.core import Outcome, Rest, Target
 from simroute.gateways.litellm.errors import NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM
-from simroute.gateways.litellm.router import LiteLLM
-from simroute.gateways.litellm.selection import Deployment
-from simroute.gateways.litellm.settings import Profile, ProviderBudget
+from simroute.gateways.litellm.settings import Profile
 from simroute.testing import clock
-from simroute.testing.conformance.verdict import Config, Differs, Inexpressible
+from simroute.testing.conformance.litellm_items import (
+    ASKED,
+    KNOWN_KWARGS,
+    OWN_CHAINS,
+    AskedRouter,
+    chain_of,
+    deployments_of,
+    provider_of,
+    retry_after,
+    settings_of,
+)
+from simroute.testing.conformance.verdict import Config, Differs, skip_if
 from simroute.worlds.live import LiveRequest, LiveWorld
 from simroute.worlds.live.streams import HeardRest
 
+REFERENCE = "1.83.14"
+"""The version of a run that does not say."""
 TOKENS = 10, 20
 """Of a call whose answer does not say."""
 OWN = {
@@ -40,28 +50,11 @@ CLASSES = {
 }
 """Names of LiteLLM's exceptions; any other status is an APIError."""
 BODIES = {"context_window": "context_length", "content_policy": "content_filter"}
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-KNOWN_KWARGS = {"fallbacks"}
-SAME_NAME = (
-    "num_retries",
-    "retry_after",
-    "timeout",
-    "stream_timeout",
-    "max_fallbacks",
-    "allowed_fails",
-    "cooldown_time",
-    "disable_cooldowns",
-    "enable_pre_call_checks",
-    "cache_responses",
-    "routing_strategy",
-    "model_group_alias",
-    "default_max_parallel_requests",
-)
 
 
 def play_litellm(item: Config) -> None:
     """Raises Differs at the first send or end that is not as recorded."""
-    version = item["litellm_version"]
+    version = item.get("litellm_version", REFERENCE)
     compare_run(item, item["expected"], profile_of(version))
 
 
@@ -69,9 +62,10 @@ def compare_run(item: Config, expected: Mapping[str, Any], profile: Profile) -> 
     """The same on a version's profile."""
     run = Run(item, profile)
     clock.run(run.play())
-    skipped = set(item.get("compare", {}).get("skip_requests", ()))
+    skipped = set((item.get("compare") or {}).get("skip_requests", ()))
     first = min(
-        (ms(each["t"]) for i, each in enumerate(item["requests"]) if i not in skipped), default=0
+        (ms(each.get("t", 0.0)) for i, each in enumerate(item["requests"]) if i not in skipped),
+        default=0,
     )
     wanted = sorted(
         (start, name, str(end)) for start, name, end in expected["attempts"] if start >= first
@@ -88,7 +82,7 @@ def compare_run(item: Config, expected: Mapping[str, Any], profile: Profile) -> 
     )
     for end in expected["finals"]:
         if len(end) > 4 and end[1] not in skipped:
-            _compare(f"stream of request {end[1]}", [end[4]], [run.streams[end[1]]])
+            _compare(f"stream of request {end[1]}", [end[4]], [run.streams.get(end[1])])
 
 
 def _compare(what: str, wanted: list[Any], ours: list[Any]) -> None:
@@ -109,82 +103,6 @@ def ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-# -- configuration ---------------------------------------------------------------------------------
-
-
-def settings_of(item: Config) -> dict[str, Any]:
-    """`router_settings`, and lists of fallbacks beside them, in our words."""
-    given = {**item["router_settings"]}
-    if "fallbacks" in item:
-        given["fallbacks"] = item["fallbacks"]
-    made: dict[str, Any] = {
-        name: given.pop(name) for name in SAME_NAME if given.get(name) is not None
-    }
-    for name in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
-        made[name] = {
-            key: tuple(groups)
-            for each in given.pop(name, None) or ()
-            for key, groups in each.items()
-        }
-    made["default_fallbacks"] = tuple(given.pop("default_fallbacks", None) or ())
-    made["retry_policy"] = _by_class(given.pop("retry_policy", None), "Retries")
-    made["model_group_retry_policy"] = {
-        group: _by_class(policy, "Retries")
-        for group, policy in (given.pop("model_group_retry_policy", None) or {}).items()
-    }
-    made["allowed_fails_policy"] = _by_class(
-        given.pop("allowed_fails_policy", None), "AllowedFails"
-    )
-    made["provider_budget_config"] = {
-        provider: ProviderBudget(each["budget_limit"], _period(each.get("time_period", "1d")))
-        for provider, each in (given.pop("provider_budget_config", None) or {}).items()
-    }
-    arguments = given.pop("routing_strategy_args", None) or {}
-    made["lowest_latency_buffer"] = arguments.pop("lowest_latency_buffer", 0.0)
-    for left in (arguments, given):
-        if left:
-            raise Inexpressible(f"the setting {next(iter(left))} of the Router")
-    return made
-
-
-def _by_class(policy: Mapping[str, int] | None, suffix: str) -> dict[str, int]:
-    names = {key.removesuffix(suffix): value for key, value in (policy or {}).items()}
-    return {
-        "Timeout" if name == "TimeoutError" else name: value
-        for name, value in names.items()
-        if value is not None
-    }
-
-
-def _period(text: str) -> float:
-    return float(text[:-1]) * UNITS[text[-1]]
-
-
-def deployments_of(item: Config) -> Iterator[tuple[str, str, Deployment, Price]]:
-    """Id, group, parameters and price of each entry of `model_list`."""
-    known = {field.name for field in fields(Deployment)}
-    for place, entry in enumerate(item["model_list"]):
-        info, given = entry.get("model_info", {}), dict(entry["litellm_params"])
-        given["timeout"] = given.get("timeout", given.pop("request_timeout", None))
-        name = info.get("id", f"{entry['model_name']}-{place}")
-        for key in ("rpm", "tpm", "max_input_tokens"):  # these may stand beside litellm_params
-            value = given.get(key, entry.get(key, info.get(key)))
-            if value is not None:
-                given[key] = value
-        price = (given.get("input_cost_per_token"), given.get("output_cost_per_token"))
-        unknown = 5e6 if None in price else 0.0
-        made = {key: value for key, value in given.items() if key in known and value is not None}
-        yield (
-            name,
-            entry["model_name"],
-            Deployment(**made),
-            Price(
-                unknown if price[0] is None else price[0] * 1e6,
-                unknown if price[1] is None else price[1] * 1e6,
-            ),
-        )
-
-
 # -- the run ---------------------------------------------------------------------------------------
 
 
@@ -200,20 +118,16 @@ class Run:
         self._chunks: dict[int, tuple[float, int]] = {}
         groups: dict[str, tuple[str, ...]] = {}
         deployments, prices, targets = {}, {}, {}
-        providers = {
-            each["model_info"]["id"]: each["litellm_params"]["model"].split("/")[0]
-            for each in item["model_list"]
-            if "id" in each.get("model_info", {})
-        }
-        for name, group, parameters, price in deployments_of(item):
+        for name, entry, parameters, price in deployments_of(item):
+            group = entry["model_name"]
             groups[group] = (*groups.get(group, ()), name)
             deployments[name], prices[name] = parameters, price
-            targets[name] = Target(name, providers.get(name, "openai"), group, "")
+            targets[name] = Target(name, provider_of(entry), group, "")
         settings = settings_of(item)
-        jitter = float(item.get("env", {}).get("JITTER", 0.75))
+        jitter = float((item.get("env") or {}).get("JITTER", 0.75))
         self._groups, self._defaults = groups, settings["default_fallbacks"]
         self._names = self._own_fallbacks(settings)
-        self._layer = LiteLLM(
+        self._layer = AskedRouter(
             groups=groups, deployments=deployments, profile=profile, jitter=jitter, **settings
         )
         self._world = LiveWorld(targets, prices, self, [{"litellm": self._layer}])
@@ -223,15 +137,22 @@ class Run:
         own."""
         names = []
         for i, request in enumerate(self._item["requests"]):
-            more = request.get("kwargs", {})
-            if more.keys() - KNOWN_KWARGS:
-                raise Inexpressible(f"a request's own {next(iter(more.keys() - KNOWN_KWARGS))}")
-            name = request["model"]
-            if "fallbacks" in more:
-                aliases = settings.setdefault("model_group_alias", {})
-                settings["model_group_alias"] = {**aliases, f"{name} {i}": aliases.get(name, name)}
-                name = f"{name} {i}"
-                settings["fallbacks"][name] = tuple(more["fallbacks"])
+            more = request.get("kwargs") or {}
+            for key in more.keys() - KNOWN_KWARGS:
+                skip_if(True, f"a request's own {key}")
+            name = asked = request["model"]
+            for key in [key for key in OWN_CHAINS if more.get(key) is not None]:
+                none = key != "fallbacks" and not settings[key] and len(self._item["requests"]) > 1
+                skip_if(none, f"{key} of single requests alone")
+                if name == asked:
+                    name = f"{asked} {i}"
+                    aliases = settings.setdefault("model_group_alias", {})
+                    alias = {name: aliases.get(asked, asked)}
+                    settings["model_group_alias"] = {**aliases, **alias}
+                    for chain in OWN_CHAINS:
+                        if asked in settings[chain]:
+                            settings[chain][name] = settings[chain][asked]
+                settings[key][name] = chain_of(asked, more[key])
             names.append(name)
         return names
 
@@ -240,7 +161,8 @@ class Run:
         await asyncio.gather(*callers)
 
     async def _caller(self, number: int, asked: Config) -> None:
-        await asyncio.sleep(asked["t"] - now())
+        await asyncio.sleep(asked.get("t", 0.0) - now())
+        ASKED.set(asked.get("kwargs") or {})
         name = self._names[number]
         if name not in self._groups and name not in self._layer.model_group_alias:
             if not self._defaults:  # an unknown model
@@ -298,6 +220,7 @@ class Run:
     async def send(self, call: Any) -> Outcome:
         name, request = call.target, call.request
         answers, asked = self._item["upstream"][name], self._asked.get(name, 0)
+        answers = [answers] if isinstance(answers, dict) else answers
         self._asked[name] = asked + 1
         answer, began = answers[min(asked, len(answers) - 1)], now()
         end = "timeout"
@@ -307,11 +230,11 @@ class Run:
                 end = f"{answer['error']}_error"
                 error = "refused" if answer["error"] == "connect" else "reset"
                 return Outcome(503, name, error)
-            status = answer["status"]
+            status = answer.get("status", 200)
             if status != 200:
                 end = str(status)
                 error = BODIES.get(answer.get("body", ""), "error")
-                return Outcome(status, name, error, retry_after(answer))
+                return Outcome(status, name, error, retry_after(answer, now()))
             if not request.streamed:
                 end = "200"
                 return self._whole(name, answer)
@@ -375,15 +298,6 @@ def told(final: Outcome) -> str:
     if final.ok:
         return "200"
     return "stream:broken" if final.error == "truncated" else "timeout"
-
-
-def retry_after(answer: Config) -> float | None:
-    """Seconds of the header, where it has some."""
-    value = answer.get("headers", {}).get("retry-after")
-    try:
-        return None if value is None else float(value)
-    except ValueError:
-        return None
 
 
 def now() -> float:

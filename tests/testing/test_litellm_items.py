@@ -1,0 +1,153 @@
+"""Runs of the LiteLLM Router of the recorded form, with other fields than those that were recorded:
+the ends follow from its rules (the deployment's retries before the request's before the Router's,
+pauses of 0.5, 1 and 2 s, a request's timeout before all others)."""
+
+import pytest
+
+from simroute.testing.conformance import judge
+
+FAILS = {"a": [{"status": 500, "latency": 0.1}], "b": [{"latency": 0.1}]}
+
+
+def entry(group, name, **params):
+    return {
+        "model_name": group,
+        "litellm_params": {"model": f"openai/{name}", **params},
+        "model_info": {"id": name},
+    }
+
+
+PAIR = [entry("g", "a", order=1), entry("g", "b", order=2)]
+GROUPS = [entry("g", "a"), entry("h", "b")]
+
+
+def run(attempts, finals, upstream=FAILS, models=GROUPS[:1], **others):
+    """An item; what is not given is left out of it."""
+    requests = others.pop("requests", [{"model": "g", **others.pop("asked", {})}])
+    return {
+        "id": "A",
+        "env": {"JITTER": "0"},
+        "model_list": models,
+        "upstream": upstream,
+        "requests": requests,
+        "expected": {"attempts": attempts, "finals": finals},
+        **others,
+    }
+
+
+def kwargs(**own):
+    return {"asked": {"kwargs": own}}
+
+
+def error(end, name="InternalServerError", status=500):
+    return [[end, 0, name, status]]
+
+
+SLOW = {"a": [{"latency": 1.5, "first_chunk": 0.1}]}
+STREAM = {"handle_ms": 1500, "first_token_ms": 1600, "chunks": 1}
+LIMITED = {"a": [{"status": 429, "latency": 0.1, "headers": {"Retry-After": "1.5"}}]}
+DATED = "Tue, 14 Nov 2023 22:14:03 GMT"
+DATE = {"a": [{"status": 429, "latency": 0.1, "headers": {"retry-after": DATED}}, {"latency": 0.1}]}
+AZURE = {"model_name": "g", "litellm_params": {"model": "azure/a"}}
+NONE = {"num_retries": 0}
+CASES = {
+    "all at its default": run([[0, "a", 500], [600, "a", 500], [1700, "a", 500]], error(3800)),
+    "a request's retries": run(
+        [[0, "a", 500], [600, "a", 500]], error(1700), **kwargs(num_retries=1)
+    ),
+    "a deployment's before them": run(
+        [[0, "a", 500], [600, "a", 500]],
+        error(1700),
+        models=[entry("g", "a", num_retries=1)],
+        litellm_version="1.109.1",
+        **kwargs(num_retries=0),
+    ),
+    "a request's timeout": run(
+        [[0, "a", "timeout"]],
+        error(1000, "Timeout", 408),
+        SLOW,
+        [entry("g", "a", timeout=3)],
+        router_settings=NONE,
+        **kwargs(timeout=1),
+    ),
+    "not of a stream that has its own": run(
+        [[0, "a", 200]],
+        [[1600, 0, "ok", 200, STREAM]],
+        SLOW,
+        [entry("g", "a", stream_timeout=2)],
+        asked={"stream": True, "kwargs": {"timeout": 1}},
+    ),
+    "a request without fallbacks": run(
+        [[0, "a", 500]],
+        error(100),
+        models=GROUPS,
+        fallbacks=[{"g": ["h"]}],
+        router_settings=NONE,
+        **kwargs(disable_fallbacks=True),
+    ),
+    "a request's fallbacks by name": run(
+        [[0, "a", 500], [100, "b", 200]],
+        [[200, 0, "ok", 200]],
+        models=GROUPS,
+        router_settings=NONE,
+        **kwargs(fallbacks=[{"g": ["h"]}]),
+    ),
+    "azure, without an id": run(
+        [[0, "g-0", "connect_error"]],
+        error(100, "APIConnectionError"),
+        {"g-0": {"error": "connect", "latency": 0.1}},
+        [AZURE],
+        router_settings=NONE,
+    ),
+    "a cut connection": run(
+        [[0, "a", "read_error"]],
+        error(100),
+        {"a": [{"error": "read", "latency": 0.1}]},
+        router_settings=NONE,
+    ),
+    "a date to wait for": run([[0, "a", 429], [2100, "a", 200]], [[2200, 0, "ok", 200]], DATE),
+    "a fraction is no cooldown": run(
+        [[0, "a", 429], [100, "b", 200], [3000, "b", 200]],
+        [[200, 0, "ok", 200], [3100, 1, "ok", 200]],
+        {**LIMITED, "b": FAILS["b"]},
+        PAIR,
+        requests=[{"model": "g"}, {"t": 3, "model": "g"}],
+    ),
+    "retries by group": run(
+        [[0, "a", 500]],
+        error(100),
+        router_settings={"model_group_retry_policy": {"g": {"InternalServerErrorRetries": 0}}},
+        litellm_version="1.109.1",
+    ),
+    "arguments of a strategy": run(
+        [[0, "b", 200]],
+        [[100, 0, "ok", 200]],
+        models=[entry("g", "b")],
+        router_settings={
+            "routing_strategy": "latency-based-routing",
+            "routing_strategy_args": {"ttl": 3600, "lowest_latency_buffer": 0.5},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fields_that_no_recorded_run_has(name):
+    """Each as the Router's rules say."""
+    assert [str(verdict) for verdict in judge([CASES[name]])] == ["pass A"]
+
+
+@pytest.mark.parametrize(
+    ("others", "why"),
+    [
+        ({"models": [entry("g", "a", max_budget=1.0)]}, "the parameter max_budget of a deployment"),
+        (kwargs(tags=["x"]), "a request's own tags"),
+        ({"router_settings": {"routing_strategy_args": {"ttl": 60}}}, "another ttl"),
+        ({"router_settings": {"enable_tag_filtering": True}}, "the setting enable_tag_filtering"),
+    ],
+)
+def test_what_is_not_modelled_is_skipped_by_name(others, why):
+    """Never ignored, so that no verdict rests on half of an item."""
+    (verdict,) = judge([run([], [], **others)])
+    assert verdict.word == "skip"
+    assert why in verdict.why
