@@ -28,7 +28,7 @@ class Shed:
 
     Example:
 
-        shed:     {in_flight: {batch: 20, search: 60}, failing: {batch: 0.2}}
+        shed:     {in_flight: {search: 20, assistant: 60}, failing: {search: 0.2}}
         fallback: {targets: [first, other_company]}
         timeout:  {total: 30s, first_token: 10s}
 

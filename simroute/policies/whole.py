@@ -30,7 +30,8 @@ class Whole:
     Interplay: Everything that watches a stream (`between_chunks` of a timeout) must stand inside;
     what repairs must stand outside, and does nothing for streams without this. The price is the
     reason why people stream: the first token is seen with the last one, so a `first_token` limit
-    outside would bound the whole answer. Where a stream hardly ever breaks, that is a bad bargain.
+    outside would bound the whole answer; with `most` only short answers pay it. Where a stream
+    hardly ever breaks, that is a bad bargain.
     """
 
     most: Annotated[

@@ -159,3 +159,52 @@ def test_a_malformed_item_fails(tmp_path):
         ("A", "fail"),
         ("B", "skip"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("item", "word"),
+    [
+        (
+            {
+                "kind": "grpc_throttle",
+                "config": {"max_tokens": None, "ratio": None},
+                "steps": [["failure*4", [], {"return": True}], ["failure", [], {"return": False}]],
+            },
+            "pass",
+        ),
+        ({"kind": "backoff", "config": {"base": None}, "u": [1], "expect": [1]}, "pass"),
+        ({"kind": "backoff", "config": {"jitter": None}, "u": [0], "expect": [1]}, "pass"),
+        (
+            {
+                "kind": "hedge",
+                "config": {"delay": None},
+                "attempts": [[0.1, "ok"]] * 5,
+                "expect": {"sent": [0] * 5},
+            },
+            "pass",
+        ),
+        (
+            {
+                "family": "hystrix",
+                "config": {"snapshot_s": 0},
+                "steps": [{"t": 0, "event": "failure"}],
+            },
+            "fail",
+        ),
+        (
+            {
+                "family": "gobreaker",
+                "steps": [
+                    {"t": 0, "event": "manual", "what": "metrics_only"},
+                    {"t": 1, "event": "failure", "expect": {"state": "metrics_only"}},
+                ],
+            },
+            "pass",
+        ),
+    ],
+)
+def test_null_is_the_default_and_no_item_ends_the_others(item, word):
+    """gRPC's default is ten tokens, so that the fifth failure stops retries; a hedge without a
+    delay sends all five copies at once."""
+    (verdict,) = judge([{"id": "A", **item}])
+    assert verdict.word == word

@@ -210,7 +210,7 @@ class Rehearsal:
             self.out.remove(fits[0])
             permit: Permit | None = fits[0][1]
         else:
-            permit = self.out.pop()[1] if self._ask({}, now) else None
+            permit = self.out.pop()[1] if self._ask({}, now) and self.out else None
         if permit is None:
             return
         if permit.generation == self.state.generation:
@@ -268,7 +268,8 @@ class Rehearsal:
     def _numbers(self, now: float) -> dict[str, object]:
         state = self.state
         if self.family.paired:
-            return {**self.tally, "not_permitted": self.refused}
+            failed = self.tally["failed"]
+            return {**self.tally, "failures": failed, "not_permitted": self.refused}
         calls, failed = state.seen(now)
         slow = state.results.slow
         if self.mode in ("disabled", "forced_open"):

@@ -225,8 +225,11 @@ def _step(operations: Operations, operation: str, arguments: list[Any], expected
 
 
 def _delays(item: Config) -> None:
-    given = settings(item.get("config") or {}, base=1.0, cap=20.0, factor=2.0, jitter="full")
-    backoff = Backoff(given.base, given.factor, given.cap, given.jitter or "none")
+    config = item.get("config") or {}
+    if config.get("jitter", "full") is None:
+        config = {**config, "jitter": "none"}
+    given = settings(config, base=1.0, cap=20.0, factor=2.0, jitter="full")
+    backoff = Backoff(given.base, given.factor, given.cap, given.jitter)
     previous = 0.0
     for attempt, (u, expected) in enumerate(zip(item["u"], item["expect"], strict=True), 1):
         previous = backoff.delay(attempt, u, previous)

@@ -55,13 +55,14 @@ ALIASES = {
 
 
 def settings(config: Config, *required: str, **defaults: Any) -> SimpleNamespace:
-    """A configuration's fields, those that it leaves out at their defaults. Raises KeyError for a
-    required one that is missing; skips the item for one that is unknown."""
+    """A configuration's fields, those that it leaves out, or gives as null, at their defaults.
+    Raises KeyError for a required one that is missing; skips the item for one that is unknown."""
     config = {
         key if key in defaults else ALIASES.get(key, key): value for key, value in config.items()
     }
     for key in config:
         skip_if(key not in required and key not in defaults, f"the field {key}")
+    config = {key: value for key, value in config.items() if value is not None}
     fields = {key: config[key] for key in required}
     return SimpleNamespace(**fields, **{key: config.get(key, defaults[key]) for key in defaults})
 
