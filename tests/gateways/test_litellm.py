@@ -115,3 +115,9 @@ def test_a_group_that_there_is_not_is_named(settings, said):
     """Before anything runs."""
     found = own_mistakes({"litellm": LiteLLM(**settings)})
     assert [text[: len(said or "")] for _, text in found] == ([said] if said else [])
+
+
+def test_a_group_of_nobody_is_a_mistake():
+    """Else its requests would go to a deployment that nobody named."""
+    (mistake,) = own_mistakes({"litellm": LiteLLM(groups={"g": ("a",), "h": ()})})
+    assert "groups.h: nobody is in it" in str(mistake)

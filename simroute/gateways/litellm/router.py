@@ -72,8 +72,11 @@ class LiteLLM(Settings):
         self._answers = Store(ANSWERS, LIFE) if self.cache_responses else None
 
     def mistakes(self) -> Iterator[str]:
-        """Names of groups that there are not."""
+        """Names of groups that there are not, and groups of nobody."""
         known = self.groups or {"main": ("first",)}
+        for name, targets in known.items():
+            if not targets:
+                yield f"groups.{name}: nobody is in it; name a deployment, or leave the group out"
         named = {
             "fallbacks": self.fallbacks,
             "context_window_fallbacks": self.context_window_fallbacks,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from simroute.core.params import Doc, Period, PerMinute, Positive, Seconds, Weight
+from simroute.core.params import Count, Doc, Period, PerMinute, Positive, Seconds, Weight
 from simroute.gateways.litellm.cooldowns import MINUTE, Lasting
 
 Strategy = Literal[
@@ -39,7 +39,7 @@ class Deployment:
     max_parallel_requests: Annotated[Positive | None, Doc("calls in flight")] = None
     timeout: Annotated[Period | None, Doc("for each read; default: the Router's")] = None
     stream_timeout: Annotated[Period | None, Doc("the same of streams")] = None
-    num_retries: Annotated[int | None, Doc("instead of the Router's, where it fails")] = None
+    num_retries: Annotated[Count | None, Doc("instead of the Router's, where it fails")] = None
     cooldown_time: Annotated[Seconds | None, Doc("instead of Retry-After and the Router's")] = None
     max_input_tokens: Annotated[Positive | None, Doc("for enable_pre_call_checks")] = None
 
