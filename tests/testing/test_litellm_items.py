@@ -77,6 +77,14 @@ CASES = {
         [entry("g", "a", stream_timeout=2)],
         asked={"stream": True, "kwargs": {"timeout": 1}},
     ),
+    "before its head it is as any other": run(
+        [[0, "a", "timeout"]],
+        error(1000, "Timeout", 408),
+        SLOW,
+        [entry("g", "a", stream_timeout=1)],
+        router_settings=NONE,
+        asked={"stream": True},
+    ),
     "a request without fallbacks": run(
         [[0, "a", 500]],
         error(100),

@@ -181,11 +181,11 @@ class Run:
             is_kept=True,
         )
         outcome = await self._world.begin(request)
-        handle = now()
+        handle, begun = now(), outcome.rest is not None
         if outcome.rest is not None:
             outcome = await outcome.rest
         self._world.end(request)
-        self.ends[number] = (ms(now()), number, *self._named(outcome, streamed))
+        self.ends[number] = (ms(now()), number, *self._named(outcome, begun))
         if streamed and outcome.ok:
             first, chunks = self._chunks[number]
             self.streams[number] = {
@@ -194,8 +194,8 @@ class Run:
                 "chunks": chunks,
             }
 
-    def _named(self, outcome: Outcome, streamed: bool) -> tuple[str, int | None]:
-        """The exception that its caller has, and the status of it."""
+    def _named(self, outcome: Outcome, begun: bool) -> tuple[str, int | None]:
+        """The exception that its caller has, and the status of it. begun: after a stream's head."""
         if outcome.ok:
             return "ok", 200
         if outcome.error in OWN:
@@ -211,7 +211,7 @@ class Run:
         if outcome.error == "truncated":
             old = self._profile == "1.83"
             return "MidStreamFallbackError" if old else "APIConnectionError", 500
-        if streamed and outcome.limit and self._profile == "1.83":
+        if begun and outcome.limit and self._profile == "1.83":
             return "ReadTimeout", None
         return CLASSES.get(outcome.status, "APIError"), outcome.status
 
