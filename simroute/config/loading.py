@@ -355,8 +355,7 @@ def _layer(key: Any, value: Any, document: Document) -> Any:
     where = f"{document.where((str(key),))}: {key}"
     if kind not in registry:
         near = nearest(str(kind), sorted(registry))
-        plugin = "; one of your own is loaded with --plugin FILE.py"
-        own = "" if near.startswith("did") else plugin
+        own = "; one of your own is loaded with --plugin FILE.py"
         raise InputError(f"{where}: no layer is called {kind!r}; {near}{own}")
     if not isinstance(settings, dict):
         first = next((f"{field.name}: …" for field in declared_fields(registry[kind])), "")

@@ -281,11 +281,11 @@ class TracedWorld:
         self._span.inside.append(Event(self._world.now(), event, target, detail))
         self._world.emit(event, call, target=target, **detail)
 
-    async def judge(self, call: Call, outcome: Outcome, judge: Judge) -> bool:
+    async def judge(self, call: Call, outcome: Outcome, judge: Judge, stream: str = "") -> bool:
         verdict = Judgement(self._world.now())
         self._span.inside.append(verdict)
         try:
-            verdict.accepted = await self._world.judge(call, outcome, judge)
+            verdict.accepted = await self._world.judge(call, outcome, judge, stream)
         finally:
             verdict.ended = self._world.now()
         verdict.usd = round(judge.usd * 1e9) / 1e9

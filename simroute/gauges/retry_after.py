@@ -25,7 +25,7 @@ class RetryAfterRule:
     ] = "least"
     beyond: Annotated[
         Literal["give_up", "ignore", "cap"],
-        Doc("above `max_retry_after`: no retry at all, the back-off alone, or a pause of so long"),
+        Doc("when it asks for too much: no retry, the back-off alone, or a pause of the most"),
     ] = "give_up"
     adds: Annotated[
         Seconds | None, Doc("it lengthens the back-off by at most so much; default: by any time")

@@ -54,9 +54,9 @@ class Breaker(StatusRules, GroupRules, BreakerRules):
     struggling provider and finds the recovery later (with an error share e, two tries close it in 1
     - e² of the trials, one in 1 - e), and `probe_limit` must leave it that time. `scope` decides
     who shares a breaker: by provider, one failing model shuts its siblings as well, and an outage
-    of all is found sooner; by deployment or task each learns alone. `recovery: time` wastes a whole
+    of all is found sooner; by deployment or task each learns alone; `recovery: time` wastes a whole
     cooldown's first failures on each return, since all calls come back at once; `ramp` lets them
-    come back by and by. A cap (`max_open`, `min_closed`) spares what is left when everything fails,
+    come back by and by; a cap (`max_open`, `min_closed`) spares what is left when everything fails,
     and lets nothing open where it is less than one target.
     """
 

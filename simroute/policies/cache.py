@@ -48,8 +48,8 @@ class Cache:
     one. `ttl` and `size` decide how much is there to be found (an answer must outlive the time
     between two askings), `eviction` what goes first when `size` is reached, and `sliding` keeps
     what is asked again. `scope` gives nobody an answer that was made for somebody else, and finds
-    as much less as people ask the same. `lookup` is paid by every request, also by those that miss.
-    Stand it outermost: what it answers needs neither budget nor breaker, and `stale` is asked when
+    as much less as people ask the same. `lookup` is paid by every request, also by those that miss;
+    stand it outermost: what it answers needs neither budget nor breaker, and `stale` is asked when
     all of them have failed.
     """
 

@@ -45,10 +45,10 @@ class Cascade:
     together: `false_accept` then moves the threshold. Every request pays the judge's `latency` and
     `usd`, and a streamed answer comes whole, since the judge must see it: its first token is there
     with its last. So `tasks` is for the work that is cheap, not urgent, and that the cheap model
-    mostly gets right. `max_escalated` bounds what a bad hour costs: beyond it answers are given
-    that the judge did not accept. `samples` cost as many answers of the step for each request. Two
-    cascades in one policy need different `tasks`: one inside the other would leave out a target, so
-    that is refused; write `steps`.
+    mostly gets right; `max_escalated` bounds what a bad hour costs: beyond it answers are given
+    that the judge did not accept, and `samples` cost as many answers of the step for each request.
+    Two cascades in one policy need different `tasks`: one inside the other would leave out a
+    target, so that is refused; write `steps`.
     """
 
     cheap: Annotated[TargetName, Doc("who is asked first")] = "cheapest"

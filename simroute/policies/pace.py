@@ -31,10 +31,11 @@ class Pace:
         timeout:  {total: 30s, first_token: 10s}
 
     Interplay: `limit` needs to be told a rate and then meets no 429; this finds one, by meeting
-    some. It suits limits that nobody states, that change, or that several gateways share, where
-    each of them learns its part. What it learns is calls a second, so it follows a limit of tokens
-    only where calls are alike. Inside a retry each try waits for its turn; outside, a 429 that a
-    retry mends is not seen. A breaker that counts 429 would shut what this only slows.
+    some: `decrease` says how far it falls when it does, `growth` how soon it tries for more. It
+    suits limits that nobody states, that change, or that several gateways share, where each of them
+    learns its part. What it learns is calls a second, so it follows a limit of tokens only where
+    calls are alike. Inside a retry each try waits for its turn; outside, a 429 that a retry mends
+    is not seen. A breaker that counts 429 would shut what this only slows.
     """
 
     wait: Annotated[Seconds, Doc("at most so long; 0: refuse at once")] = 5.0

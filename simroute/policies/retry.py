@@ -46,16 +46,16 @@ class Retry:
     call fails with e to the power of `attempts`, and 1 + e + e² … sends are made for it. In an
     outage it multiplies the load on what is failing, which `budget` bounds: retries up to `share`
     of recent calls plus `reserve` a second. `backoff` spreads them (the pauses add up in the
-    caller's wait: before the n-th retry initial x factor^(n-1), at most `max`, and `jitter` keeps
-    callers from coming back together). `retry_after` makes it wait as long as the provider asks,
-    but gives up at once where that is more than `max_retry_after`, so that a fallback outside loses
-    no time; other clients have other rules (`retry_after_rule`). `where: model` asks another
-    deployment of the same model, which helps where one alone is ill, and pauses before it only gain
-    what a crowd of callers needs (`pause_elsewhere`). `deadline` spares tries whose caller will be
-    gone: it counts from the request's arrival, whatever layers outside have used of it. A timeout
-    must stand inside, or one hung call is never tried again. Inside a breaker a
-    call counts as it ends after all its tries, and so does a trial: unless the breaker says `trial:
-    send`, it is tried again like any other.
+    caller's wait: before the n-th retry initial x factor^(n-1), at most `max`, and `jitter`, or a
+    little `added` to each, keeps callers from coming back together). `retry_after` makes it wait as
+    long as the provider asks, but gives up at once where that is more than `max_retry_after`, so
+    that a fallback outside loses no time; other clients have other rules (`retry_after_rule`).
+    `where: model` asks another deployment of the same model, which helps where one alone is ill,
+    and pauses before it only gain what a crowd of callers needs (`pause_elsewhere`); `deadline`
+    spares tries whose caller will be gone: it counts from the request's arrival, whatever layers
+    outside have used of it. A timeout must stand inside, or one hung call is never tried again;
+    inside a breaker a call counts as it ends after all its tries, and so does a trial: unless the
+    breaker says `trial: send`, it is tried again like any other.
     """
 
     attempts: Annotated[Positive, Doc("sends in all, the first included")] = 2

@@ -33,7 +33,7 @@ class StaticAnswer:
     Interplay: Stand it outermost, inside a cache alone, which does not keep it. A success rate of
     100 % says nothing beside it: look at quality_mean and degraded_share, and compare policies with
     it with others that have it. `work` is for what may be answered so: a program that reads JSON is
-    better off with an error.
+    better off with an error; `statuses` leaves to others what another answer would mend.
     """
 
     text: Annotated[Name, Doc("what the caller reads")] = "No answer just now; please try again."

@@ -49,7 +49,7 @@ class Timeout:
     (`workload.streamed` says how many there are), and a fallback can then still help, which after
     the first token nobody can. `between_chunks` ends a stream that has stalled long before `total`
     does, which saves the caller's time and not the answer; shorter than a slow model's time per
-    token, it cuts healthy ones. `connect` finds a host that cannot be reached before anything else
+    token, it cuts healthy ones; `connect` finds a host that cannot be reached before anything else
     can, and costs nothing. Inside a fallback or retry each try has its own time, and a request may
     wait for several; outside, one time covers all of them. Whether a call that is given up is
     billed whole is the scenario's `abandoned`.

@@ -23,7 +23,7 @@ outages:
         ("start: 1h, end: 2h, depth: {full: 0.5}", "x.depth.full", "give mean_between"),
         ("mean_between: 1h, starts: {hours: [1, 2]}", "x.starts.hours", "expected 24 weights"),
         ("mean_between: 1h, also: [acne]", "x.also", "did you mean acme?"),
-        ("start: 1h, end: 2h, status: refusd", "x.status", "one of refused, reset"),
+        ("start: 1h, end: 2h, status: refusd", "x.status", "one of refused, unreachable, reset"),
         ("mean_between: 1h, flapping: {bad: 1ms, fair: 1ms}", "x", "flapping changes about"),
     ],
 )

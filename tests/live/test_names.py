@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 from simroute.core import Outcome
+from simroute.gauges import estimate
 from simroute.live import Gateway
 from simroute.live.metrics import MOST_BREAKERS, Metrics
 from simroute.live.status import Recent
-from simroute.policies import breaker, budget
+from simroute.policies import breaker
 from simroute.worlds.live.answers import Usage, Whole
 from upstreams import HELLO
 
@@ -35,7 +36,7 @@ class Transport:
 def test_a_task_of_its_own_for_each_call_fills_no_memory(monkeypatch):
     """A thousand of them: the last are known, the first begin anew."""
     monkeypatch.setattr(breaker, "MOST_TASKS", MOST)
-    monkeypatch.setattr(budget, "MOST_TASKS", MOST)
+    monkeypatch.setattr(estimate, "MOST_TASKS", MOST)
     recent, metrics = Recent(), Metrics()
 
     def events(*event):
@@ -53,10 +54,10 @@ def test_a_task_of_its_own_for_each_call_fills_no_memory(monkeypatch):
             assert seen == [200, 503] * 500
             layers = gateway.serving.layers
             held = (
-                len(layers["budget"]._output),
+                len(layers["budget"]._lengths._seen),
                 len(layers["breaker"]._states),
-                len(layers["breaker"]._shared),
-                len(layers["breaker"]._names),
+                len(layers["breaker"]._breakers._shared),
+                len(layers["breaker"]._breakers.names),
             )
             again = await gateway.complete(HELLO, metadata={"task": "999"})
             anew = await gateway.complete(HELLO, metadata={"task": "1"})
@@ -101,13 +102,13 @@ def test_a_breaker_is_forgotten_once_under_both_of_its_names(monkeypatch):
                 await ask(task, None)
             gate.set()
             await late
-            return len(gateway.serving.layers["breaker"]._shared)
+            return len(gateway.serving.layers["breaker"]._breakers._shared)
 
     assert asyncio.run(asyncio.wait_for(main(), 30)) <= 4
     assert ("opened", {"breaker": "a (1)", "status": 503}) in told
 
 
-@pytest.mark.parametrize("module", [breaker, budget])
+@pytest.mark.parametrize("module", [breaker, estimate])
 def test_the_bound_is_beyond_what_anybody_has_of_tasks(module):
     """So that no policy of a scenario meets it."""
     assert module.MOST_TASKS >= 10_000
