@@ -33,12 +33,6 @@ OWN_TESTS = {
     ),
 }
 """Layers that cannot stand in front of scripted providers live by themselves, and why."""
-WITHOUT_SOURCE = {
-    "limit",
-    "retry",
-    "route",
-    "timeout",
-}
 SCRIPT = {
     "a": [Step(1.13), Step(0.31, 503), Step(6.1), Step(0.41), Step(0.37, 429, 1.9), Step(2.03)],
     "b": [Step(0.71), Step(0.29, 529), Step(1.51), Step(0.17, 500)],
@@ -78,8 +72,6 @@ def _one_chance():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_layer_names_the_source_of_what_it_does(kind):
     """A paper, a book, a library or a product's documentation."""
-    if kind in WITHOUT_SOURCE:
-        pytest.xfail("still to be named")
     assert re.search(r"\bSources?:", inspect.cleandoc(registry[kind].__doc__))
 
 
