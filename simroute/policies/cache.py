@@ -59,9 +59,7 @@ class Cache:
     threshold: Annotated[
         float, Unit("similarity"), Range(0, 1), Doc("semantic: how alike two questions must be")
     ] = 0.95
-    scale: Annotated[Literal["cosine", "gptcache"], Doc("what the threshold is measured in")] = (
-        "cosine"
-    )
+    scale: Annotated[Literal["cosine", "gptcache"], Doc("of the threshold")] = "cosine"
     ttl: Annotated[Period, Doc("lifetime of an answer, from when it was stored")] = 3600.0
     sliding: Annotated[bool, Doc("each hit starts the lifetime anew")] = False
     size: Annotated[Positive, Doc("answers kept, in each scope")] = 10_000
@@ -88,9 +86,8 @@ class Cache:
         for shelves in (self._fresh, self._leads, self._old, self._refused):
             shelves.of("")  # there for what other replicas tell
         self._flights: dict[tuple[str, object], Gate] = {}
-        self._cosine = self.threshold
-        if self.scale == "gptcache":
-            self._cosine = round(2 * self.threshold - 1, 12)
+        wanted = self.threshold
+        self._cosine = wanted if self.scale == "cosine" else round(2 * wanted - 1, 12)
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self.lookup:
@@ -136,11 +133,11 @@ class Cache:
             if outcome is None:
                 self._land(key)
         outcome = outcome.then(partial(self._keep, call, near, world))
-        if self.stale and not outcome.ok:
-            old = self._old.of(whose).get_at(world.now(), call.request.key)
-            if old is not None:
-                world.emit("served_stale", call, status=outcome.status)
-                return _hit("stale", old)
+        asked = self.stale and not outcome.ok
+        old = self._old.of(whose).get_at(world.now(), call.request.key) if asked else None
+        if old is not None:
+            world.emit("served_stale", call, status=outcome.status)
+            return _hit("stale", old)
         return outcome
 
     def _keep(self, call: Call, near: Match | None, world: World, outcome: Outcome) -> None:
