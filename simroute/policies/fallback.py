@@ -95,23 +95,19 @@ class Fallback:
         outcome = await send(call.to(order[0]))
         if outcome[STATUS] == 200 and not outcome[ERROR]:
             return outcome
-        return await self._go_on(order, outcome, call, send, world)
-
-    async def _go_on(
-        self, order: list[str], outcome: Outcome, call: Call, send: Send, world: World
-    ) -> Outcome:
         asked, left, failed = [order[0]], order[1:], [outcome]
         most = 0 if call.once else self.most
-        while self._is_worth_more(outcome):
-            if (failure := outcome.failure) in self.after:
+        while (outcome[STATUS] != 200 or outcome[ERROR]) and self._is_worth_more(outcome):
+            if self.after and (failure := outcome.failure) in self.after:
                 left = self._after(failure, asked, call, world)
             if not left or len(failed) - 1 == most:
                 return self._reported(failed)
             lost, target = asked[-1], left[0]
             world.emit("fell_back", call, target=lost, status=outcome.status, to=target)
             outcome = await send(call.to(target))
-            asked, left = [*asked, target], left[1:]
+            asked.append(target)
             failed.append(outcome)
+            left = left[1:]
         if self.sticky and outcome.ok and len(asked) > 1 and call.target is None:
             self._switch(asked, call, world)
         return outcome
@@ -126,11 +122,11 @@ class Fallback:
             world.emit(event, call, target=lead, to=asked[-1])
 
     def _is_worth_more(self, outcome: Outcome) -> bool:
-        if outcome.failure in self.after:
+        if self.after and outcome.failure in self.after:
             return True
-        if outcome.ok:
-            return False
-        return self.any_failure or outcome.status in self.statuses or bool(outcome.by)
+        status = outcome[STATUS]
+        worth = status in self.statuses or self.any_failure or bool(outcome.by)
+        return status != 200 and worth
 
     def _reported(self, failed: list[Outcome]) -> Outcome:
         if self.error == "ranked":
