@@ -58,7 +58,9 @@ def find(kind: str, name: str) -> Path:
     for path in _places(kind, name):
         if _is_file(path):
             return path
-    raise InputError(f"{KINDS[kind]} {name!r} is not known; {nearest(name, list_names(kind))}")
+    names = list_names(kind)
+    bare = [each.removeprefix(f"{GATEWAYS}/") for each in names if each.startswith(GATEWAYS)]
+    raise InputError(f"{KINDS[kind]} {name!r} is not known; {nearest(name, [*names, *bare])}")
 
 
 def _looks_like_name(kind: str, name: str) -> bool:
