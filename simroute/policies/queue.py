@@ -7,7 +7,7 @@ from typing import Annotated
 
 from simroute.core import Call, Outcome, Send, World, layer
 from simroute.core.outcome import STATUS
-from simroute.core.params import Doc, Period, Positive, Range, Status, Unit, WorkName
+from simroute.core.params import FAILURES, Doc, Period, Positive, Range, Status, Unit, WorkName
 from simroute.gauges.pace import Pace
 
 
@@ -49,15 +49,7 @@ class Queue:
     ] = 1.0
     size: Annotated[Positive, Doc("calls that may wait at a time")] = 1000
     work: Annotated[tuple[WorkName, ...], Doc("features or tasks that may wait; empty: all")] = ()
-    statuses: Annotated[tuple[Status, ...], Doc("failures that are worth waiting for")] = (
-        408,
-        429,
-        500,
-        502,
-        503,
-        504,
-        529,
-    )
+    statuses: Annotated[tuple[Status, ...], Doc("failures that are worth waiting for")] = FAILURES
 
     def __post_init__(self) -> None:
         self._pace, self._waiting = Pace(self.rate), 0

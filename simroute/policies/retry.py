@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
 from simroute.core.outcome import STATUS
-from simroute.core.params import Doc, Period, Positive, Seconds, Status
+from simroute.core.params import FAILURES, Doc, Period, Positive, Seconds, Status
 from simroute.core.target import next_alike
 from simroute.gauges.backoff import Backoff
 from simroute.gauges.pauses import PauseRules, Pauses
@@ -59,15 +59,7 @@ class Retry:
     """
 
     attempts: Annotated[Positive, Doc("sends in all, the first included")] = 2
-    statuses: Annotated[tuple[Status, ...], Doc("outcomes worth another try")] = (
-        408,
-        429,
-        500,
-        502,
-        503,
-        504,
-        529,
-    )
+    statuses: Annotated[tuple[Status, ...], Doc("outcomes worth another try")] = FAILURES
     backoff: Annotated[Backoff, Doc("the pauses between tries")] = field(default_factory=Backoff)
     retry_after: Annotated[bool, Doc("wait at least as long as the provider asks")] = True
     max_retry_after: Annotated[Seconds, Doc("give up at once when it asks for more")] = 60.0

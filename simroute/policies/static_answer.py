@@ -7,7 +7,7 @@ from typing import Annotated
 
 from simroute.core import Call, Outcome, Send, World, layer
 from simroute.core.outcome import STATUS
-from simroute.core.params import Doc, Name, Share, Status, WorkName
+from simroute.core.params import FAILURES, Doc, Name, Share, Status, WorkName
 
 
 @layer("static_answer")
@@ -39,15 +39,7 @@ class StaticAnswer:
     text: Annotated[Name, Doc("what the caller reads")] = "No answer just now; please try again."
     quality: Annotated[Share, Doc("simulated: what such an answer is worth")] = 0.0
     work: Annotated[tuple[WorkName, ...], Doc("features or tasks; empty: all")] = ()
-    statuses: Annotated[tuple[Status, ...], Doc("failures that it replaces")] = (
-        408,
-        429,
-        500,
-        502,
-        503,
-        504,
-        529,
-    )
+    statuses: Annotated[tuple[Status, ...], Doc("failures that it replaces")] = FAILURES
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         outcome = await send(call)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
-from simroute.core.params import Doc, Period, Range, Status, Unit
+from simroute.core.params import FAILURES, Doc, Period, Range, Status, Unit
 from simroute.gauges.throttle import AdaptiveThrottle
 
 
@@ -43,15 +43,7 @@ class Throttle:
     scope: Annotated[Literal["deployment", "provider"], Doc("one count for each of these")] = (
         "deployment"
     )
-    statuses: Annotated[tuple[Status, ...], Doc("what is not accepted")] = (
-        408,
-        429,
-        500,
-        502,
-        503,
-        504,
-        529,
-    )
+    statuses: Annotated[tuple[Status, ...], Doc("what is not accepted")] = FAILURES
 
     def __post_init__(self) -> None:
         self._counts: dict[str, AdaptiveThrottle] = {}
