@@ -62,6 +62,8 @@ Status = Annotated[int, Unit("status"), Range(100, 599)]
 Statuses = tuple[Status, ...]
 FAILURES = (408, 429, 500, 502, 503, 504, 529)
 """Statuses after which asking somebody else, or again, may help."""
+ILL = (408, 500, 502, 503, 504, 529)
+"""The same without 429, which says that too much was asked, not that the target is ill."""
 When = Annotated[float | str, Unit("when")]
 """A moment of a run: seconds (or a duration) from its start, or a share of its horizon written as a
 percentage ("30%")."""

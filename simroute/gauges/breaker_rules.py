@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from simroute.core.outcome import Outcome
-from simroute.core.params import Count, Doc, Factor, Period, Positive, Seconds, Share, Status
+from simroute.core.params import ILL, Count, Doc, Factor, Period, Positive, Seconds, Share, Status
 
 
 @dataclass(kw_only=True, eq=False)
@@ -100,14 +100,7 @@ class BreakerRules:
 class StatusRules:
     """What an answer is to a breaker."""
 
-    statuses: Annotated[tuple[Status, ...], Doc("what counts as a failure")] = (
-        408,
-        500,
-        502,
-        503,
-        504,
-        529,
-    )
+    statuses: Annotated[tuple[Status, ...], Doc("what counts as a failure")] = ILL
     at_once: Annotated[
         tuple[Status, ...], Doc("failures of which a single one opens it, whatever is counted")
     ] = ()

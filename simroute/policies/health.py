@@ -8,7 +8,7 @@ from typing import Annotated
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
 from simroute.core.call import TARGET
-from simroute.core.params import Doc, Period, Positive, Seconds, Status, TargetName
+from simroute.core.params import ILL, Doc, Period, Positive, Seconds, Status, TargetName
 from simroute.core.target import permitted
 from simroute.gauges.rotation import Alarms, Rotation
 
@@ -61,14 +61,7 @@ class Health:
     alert_every: Annotated[
         Seconds, Doc("at most one alert of a target in so long; 0: each time it is taken out")
     ] = 900.0
-    statuses: Annotated[tuple[Status, ...], Doc("what counts as a failure; 200 is a success")] = (
-        408,
-        500,
-        502,
-        503,
-        504,
-        529,
-    )
+    statuses: Annotated[tuple[Status, ...], Doc("what counts as a failure; 200 is a success")] = ILL
 
     def __post_init__(self) -> None:
         by_time = self.every if self.out_for is None and not self.active else self.out_for

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated
 
 from simroute.core import Call, Outcome, Send, World, layer
-from simroute.core.params import Doc, Period, Positive, Seconds, Share, Status, WorkName
+from simroute.core.params import ILL, Doc, Period, Positive, Seconds, Share, Status, WorkName
 from simroute.gauges.load import Load
 
 
@@ -48,14 +48,7 @@ class Shed:
     window: Annotated[Period, Doc("over which failures are counted")] = 30.0
     min_calls: Annotated[Positive, Doc("calls within it before their share counts")] = 20
     retry_after: Annotated[Seconds | None, Doc("what refused callers are told to wait")] = None
-    statuses: Annotated[tuple[Status, ...], Doc("what counts as a failure")] = (
-        408,
-        500,
-        502,
-        503,
-        504,
-        529,
-    )
+    statuses: Annotated[tuple[Status, ...], Doc("what counts as a failure")] = ILL
 
     def __post_init__(self) -> None:
         self._load = Load(self.window, self.min_calls)
