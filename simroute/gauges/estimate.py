@@ -5,10 +5,9 @@ from __future__ import annotations
 from simroute.core.call import Request
 from simroute.core.target import Price
 from simroute.gauges.latency import Recent
+from simroute.gauges.newest import Newest
 
 MEMORY_S = 3600.0
-MOST_TASKS = 10_000
-"""Tasks told apart; callers of a gateway name them, so beyond so many the oldest begins anew."""
 
 
 class OutputLengths:
@@ -16,15 +15,13 @@ class OutputLengths:
     allows."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, Recent] = {}
+        self._seen: Newest[str, Recent] = Newest()
 
     def add(self, now: float, task: str, tokens: int) -> None:
         """An answer had so many."""
         seen = self._seen.get(task)
         if seen is None:
             seen = self._seen[task] = Recent(MEMORY_S)
-            if len(self._seen) > MOST_TASKS:
-                del self._seen[next(iter(self._seen))]
         seen.add(now, tokens)
 
     def expected(self, task: str, most: int) -> float:

@@ -13,10 +13,10 @@ from simroute.core.params import Clock, Doc, Name, Period, Share, Usd, Zone
 from simroute.core.target import Target
 from simroute.gauges.budget import Account, SpendRate
 from simroute.gauges.meter import SharedMeter
+from simroute.gauges.newest import Newest
 
 DAY, SLOTS = 86_400.0, 1000
 """Seconds; a rolling window drops what it has counted in so many steps."""
-MOST_ACCOUNTS = 10_000
 Calendar = Callable[[str, str, str], tuple[float, float]]
 """Begin and end (s) of the day, week or month that it is now, in a zone, from a time of day on."""
 
@@ -54,7 +54,7 @@ class Funds:
     memory: Annotated[Period, Doc("forecast: how long the pace of spending is remembered")] = 3600.0
 
     def __post_init__(self) -> None:
-        self._accounts: dict[str, Account] = {}
+        self._accounts: Newest[str, Account] = Newest()
         self._meter_of: Callable[[str], SharedMeter] | None = None
         self._begin = self._end = -math.inf
         self._by_target = self.by in ("model", "target", "provider")
@@ -91,8 +91,6 @@ class Funds:
         account = self._accounts[key] = Account(usd, key, shared)
         if self.ahead == "forecast" and self.period != "rolling":
             account.rate = SpendRate(self.memory)
-        if len(self._accounts) > MOST_ACCOUNTS:
-            del self._accounts[next(iter(self._accounts))]
         return account
 
     def _turn(self, account: Account, now: float, calendar: Calendar) -> None:

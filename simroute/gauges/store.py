@@ -10,6 +10,7 @@ from heapq import heapify, heappop, heappush
 from typing import Any, Self
 
 from simroute.gauges.merging import Mergeable
+from simroute.gauges.newest import Newest
 
 
 class Store(Mapping[Hashable, Any], Mergeable):
@@ -170,14 +171,11 @@ class Shelves:
         most: int = 10_000,
     ) -> None:
         self._make = partial(Store, size, ttl, eviction, sliding)
-        self._stores: dict[str, Store] = {}
-        self.most = most
+        self._stores: Newest[str, Store] = Newest(most)
 
     def of(self, name: str) -> Store:
         """The store of a name."""
         store = self._stores.get(name)
         if store is None:
             store = self._stores[name] = self._make()
-            if len(self._stores) > self.most:
-                del self._stores[next(iter(self._stores))]
         return store

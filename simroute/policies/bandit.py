@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from simroute.core import Call, Judge, Outcome, Rest, Send, World, layer
 from simroute.core.params import Doc, Period, Range, Share, Unit
+from simroute.gauges.newest import Newest
 from simroute.gauges.verdicts import Verdicts
-from simroute.policies.choice import MOST_TASKS
 from simroute.policies.valued import ValuedChoice
 
 STANDARD = NormalDist()
@@ -60,7 +60,7 @@ class Bandit(ValuedChoice):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._verdicts: dict[tuple[str, str], Verdicts] = {}
+        self._verdicts: Newest[tuple[str, str], Verdicts] = Newest()
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -105,6 +105,4 @@ class Bandit(ValuedChoice):
         verdicts = self._verdicts.get((task, name))
         if verdicts is None:
             verdicts = self._verdicts[task, name] = Verdicts(self.memory)
-            if len(self._verdicts) > MOST_TASKS:  # callers of a gateway name them
-                del self._verdicts[next(iter(self._verdicts))]
         return verdicts

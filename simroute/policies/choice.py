@@ -9,12 +9,7 @@ from typing import Annotated
 from simroute.core import Call, Classifier, Outcome, Send, World, resolve
 from simroute.core.params import Doc, TargetName
 from simroute.core.target import permits
-from simroute.gauges.latency import Recent
-
-HOUR = 3600.0
-MOST_TASKS = 1000
-UNSEEN = 1 / 8
-"""Of what the caller allows: so long is an answer taken to be before there was one of its task."""
+from simroute.gauges.estimate import OutputLengths
 
 
 @dataclass
@@ -37,7 +32,7 @@ class Choice:
 
     def __post_init__(self) -> None:
         self._names: list[str] = []
-        self._lengths: dict[str, Recent] = {}
+        self._lengths = OutputLengths()
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         known, forbids = world.targets(), call.request.forbids
@@ -63,14 +58,10 @@ class Choice:
     def costs(self, names: list[str], call: Call, world: World) -> dict[str, float]:
         """USD that the call is expected to cost at each of these."""
         request = call.request
-        seen = self._lengths.get(request.task)
-        length = request.max_output_tokens * UNSEEN if seen is None else seen.mean or 0.0
+        length = self._lengths.expected(request.task, request.max_output_tokens)
         return {name: world.price(name).of(request.input_tokens, length) for name in names}
 
     def learn_length(self, call: Call, world: World, final: Outcome) -> None:
         """How long answers are, from an answer."""
         if final.ok and final.output_tokens:
-            task = call.request.task
-            self._lengths.setdefault(task, Recent(HOUR)).add(world.now(), final.output_tokens)
-            if len(self._lengths) > MOST_TASKS:  # callers of a gateway name them
-                del self._lengths[next(iter(self._lengths))]
+            self._lengths.add(world.now(), call.request.task, final.output_tokens)

@@ -10,6 +10,7 @@ from simroute.core import Call, Gate, Outcome, Send, World, layer
 from simroute.core.params import Doc, Name, Period, PerMinute, Range, Seconds, Unit
 from simroute.gauges.line import Order
 from simroute.gauges.meters import MINUTE, Meters
+from simroute.gauges.newest import Newest
 from simroute.policies.turns import wait_for_turn
 
 
@@ -82,7 +83,7 @@ class Limit:
     ] = False
 
     def __post_init__(self) -> None:
-        self._meters: dict[str, Meters[Gate]] = {}
+        self._meters: Newest[str, Meters[Gate]] = Newest()
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         target = call.target if call.target is not None else next(iter(world.targets()))

@@ -144,7 +144,8 @@ class Route:
 
     def _by_task(self, call: Call, world: World, allowed: list[str]) -> str:
         request = call.request
-        work = request.task if request.task in self.tasks else request.feature
+        named = (work for work in (request.task, request.feature) if work in self.tasks)
+        work = next(named, "")
         if work not in self._tasks:
             known = world.targets()
             self._tasks[work] = next(

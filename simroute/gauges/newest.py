@@ -1,0 +1,25 @@
+"""State by names that callers choose."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+MOST_NAMES = 10_000
+"""Names told apart."""
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Newest(dict[K, V]):
+    """A dict of at most `MOST_NAMES` keys, or `most`. Callers of a gateway name users, tasks and
+    features as they like, so beyond so many the first that was set goes, and begins anew if it
+    comes back."""
+
+    def __init__(self, most: int = MOST_NAMES) -> None:
+        super().__init__()
+        self.most = most
+
+    def __setitem__(self, key: K, value: V) -> None:
+        super().__setitem__(key, value)
+        if len(self) > self.most:
+            del self[next(iter(self))]
