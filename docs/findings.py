@@ -112,6 +112,16 @@ PAGES = {
         ("direct", "failover", "circuit_breaker", "gallery/chunks", "gallery/long_breaker"),
         ("truncated",),
     ),
+    "several_providers": Page(
+        ("direct", "failover", "circuit_breaker")
+        + tuple(
+            f"gateways/{name}"
+            for name in ("portkey", "kong", "helicone_cloud", "openrouter", "vercel", "martian")
+        ),
+        ("time_on_failing_target_s",),
+        "~scenario.outages.cheapest",
+        ("success_rate", "latency_p95_s"),
+    ),
     "shared_shock": Page((*OUTAGE, "gallery/long_breaker", "gallery/three_companies")),
     "flash_crowd": Page(
         (*OUTAGE, "gallery/limited"), ("resolved_share", "abandoned_share", "rate_limited")

@@ -120,16 +120,18 @@ def next_alike(
     return None if following == here else following
 
 
-FIRST, CHEAPEST, OTHER_COMPANY, SAME_FAMILY, SAME_MODEL = ROLES = (
+FIRST, CHEAPEST, OTHER_COMPANY, SAME_FAMILY, SAME_MODEL, OTHER_MODEL = ROLES = (
     "first",
     "cheapest",
     "other_company",
     "same_family",
     "same_model",
+    "other_model",
 )
 """What a target may be called when one does not know its name:
 the first deployment; the cheapest one; the first of a provider not yet in the list; the next one of
-the same family, or of the same model, as the first named."""
+the same family, or of the same model, as the first named; the first of a model not yet in the list.
+"""
 
 
 def resolve_numbers(
@@ -174,6 +176,9 @@ def resolve(
             fits = [
                 target for target in free if target.model == lead.model and target.name != lead.name
             ]
+        elif name == OTHER_MODEL:
+            used = {targets[other].model for other in names} or {lead.model}
+            fits = [target for target in free if target.model not in used]
         else:
             raise KeyError(name)
         if fits:

@@ -30,9 +30,12 @@ def price(name):
         (["claude", "same_model"], ["claude"]),
         (["small", "same_family", "same_model"], ["small", "azure"]),
         (["openai", "same_model", "other_company"], ["openai", "azure", "claude"]),
+        (["first", "other_model", "other_model"], ["azure", "small", "claude"]),
+        (["small", "other_model", "other_model", "other_model"], ["small", "azure", "claude"]),
+        (["other_model", "first"], ["small", "azure"]),
     ],
 )
-def test_the_same_model_is_that_of_the_first_named(roles, names):
+def test_the_same_model_is_that_of_the_first_named_another_one_is_of_none_yet(roles, names):
     """Each role gives the next one that is not in the list yet; one that nobody fills is left
     out."""
     assert resolve(roles, FLEET, price) == names

@@ -46,7 +46,7 @@ def test_a_preset_is_short_and_says_whose_it_is(name):
     assert name == "reference" or "Left out: " in about or "Assumed: " in about or "found" in about
 
 
-@pytest.mark.parametrize("scenario", ["anthropic_outage", "demo"])
+@pytest.mark.parametrize("scenario", ["anthropic_outage", "demo", "several_providers"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_runs_in_scenarios_that_it_has_never_seen(name, scenario):
     """With little traffic: each request has its row."""

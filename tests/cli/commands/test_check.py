@@ -42,7 +42,7 @@ def test_a_policy_is_held_against_the_scenario_beside_it(capsys):
     Path("s.yaml").write_text(SCENARIO, encoding="utf-8")
     code, out, err = checked(capsys, "./p.yaml", "s.yaml")
     assert (code, out) == (2, ["s.yaml: scenario, no mistake found"])
-    known = "alpha, first, cheapest, other_company, same_family, same_model"
+    known = "alpha, first, cheapest, other_company, same_family, same_model, other_model"
     assert err == [
         f"simroute: ./p.yaml:1: fallback.targets: no deployment is called 'beta'; known: {known} "
         f"(in s.yaml)"
