@@ -113,10 +113,16 @@ PAGES = {
         ("truncated",),
     ),
     "several_providers": Page(
-        ("direct", "failover", "circuit_breaker")
-        + tuple(
-            f"gateways/{name}"
-            for name in ("portkey", "kong", "helicone_cloud", "openrouter", "vercel", "martian")
+        (
+            "direct",
+            "failover",
+            "circuit_breaker",
+            "gateways/portkey",
+            "gateways/kong",
+            "gateways/helicone_cloud",
+            "gateways/openrouter",
+            "gateways/vercel",
+            "gateways/martian",
         ),
         ("time_on_failing_target_s",),
         "~scenario.outages.cheapest",
