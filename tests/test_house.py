@@ -4,9 +4,11 @@ import ast
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from statistics import median
 
 import pytest
 import yaml
@@ -16,6 +18,8 @@ PACKAGE = ROOT / "simroute"
 LONGEST = 400
 """Lines of a file: the 95th percentile of the small libraries that this one admires."""
 LONGEST_FUNCTION, MOST_PARAMETERS = 60, 6
+LONGEST_LAYER, USUAL_LAYER = 120, 60
+"""Lines of code of a layer's file, and their median: what a screen holds."""
 
 CALLED = {"eval", "exec", "compile", "__import__"}
 """Builtins that run text as code."""
@@ -224,6 +228,55 @@ def test_files_are_small_enough_to_hold_in_mind() -> None:
         for path in modules()
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
     } == {}
+
+
+NO_CODE = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+}
+
+
+def lines_of_code(path: Path) -> int:
+    """Lines of a file without those that are blank, comment or docstring."""
+    documented = {
+        line
+        for node in nodes(path)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and ast.get_docstring(node) is not None
+        for line in range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1)
+    }
+    with tokenize.open(path) as file:
+        tokens = list(tokenize.generate_tokens(file.readline))
+    code = {
+        line
+        for token in tokens
+        if token.type not in NO_CODE
+        for line in range(token.start[0], token.end[0] + 1)
+    }
+    return len(code - documented)
+
+
+def test_a_layer_fits_on_a_screen() -> None:
+    """No file of a layer has more than 120 lines of code, and half of them have at most 60: one
+    that wants to grow has found a gauge."""
+    lines = {path.name: lines_of_code(path) for path in (PACKAGE / "policies").glob("*.py")}
+    del lines["__init__.py"]
+    assert {name: n for name, n in lines.items() if n > LONGEST_LAYER and name != "cache.py"} == {}
+    assert median(lines.values()) <= USUAL_LAYER
+
+
+def test_lines_of_code_are_those_that_do_something(tmp_path: Path) -> None:
+    """Of this file six: an import, a function with a text over two lines, a call over two."""
+    path = tmp_path / "a.py"
+    path.write_text(
+        '"""Says\nwhat it is."""\n\nimport os  # for its name\n\n# a comment\n\n\n'
+        'def f():\n    """Says."""\n    a = """b\nc"""\n    return os.path.join(a,\n    a)\n'
+    )
+    assert lines_of_code(path) == 6
 
 
 def test_functions_are_short_and_take_few_values() -> None:

@@ -224,4 +224,10 @@ class Rest:
                 tell(self.outcome)
 
 
+async def complete(sent: Awaitable[Outcome]) -> Outcome:
+    """What was sent, once its answer is there to the last token."""
+    outcome = await sent
+    return outcome if outcome.rest is None else await outcome.rest
+
+
 GIVEN_UP = Outcome(499, error="given up")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Annotated, Any, NamedTuple, Protocol
 
-from simroute.core.call import Call
+from simroute.core.call import TARGET, Call
 from simroute.core.experts import Classifier, Evaluation, Predictor
 from simroute.core.outcome import Outcome, Rest
 from simroute.core.params import Doc, Seconds, Share, Usd
@@ -67,6 +67,13 @@ class Judge:
         return STANDARD.cdf(
             math.sqrt(2) * STANDARD.inv_cdf(self.auroc) + STANDARD.inv_cdf(self.false_accept)
         )
+
+    def right(self, accepted: float) -> float:
+        """The share of right ones among answers of which it accepts so many: what an unbiased guess
+        of `accepted` makes an unbiased guess of. 0 where it cannot tell them apart."""
+        least = self.accepts(False)
+        span = self.accepts(True) - least
+        return (accepted - least) / span if span > 0 else 0.0
 
 
 class Match(NamedTuple):
@@ -213,3 +220,9 @@ class World(Protocol):
     def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
         """Whether a cache may give this answer again: it is whole, and asking again would give the
         same one (`any_temperature`: another one will do)."""
+
+
+def aimed_at(call: Call, world: World) -> str:
+    """Whom a call goes to: who it was aimed at further out, else the first deployment."""
+    target = call[TARGET]
+    return target if target is not None else next(iter(world.targets()))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from math import floor, inf
+from typing import Annotated
 
+from simroute.core import Price, Target, resolve
+from simroute.core.params import Doc, Period, TargetName, Usd
 from simroute.gauges.latency import Recent
 
 
@@ -53,3 +58,36 @@ class DualPrice:
         number = floor(now / self._period)
         if number > self._number:
             self._number, self._spent = number, 0.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A budget that is spent evenly: the faster it is spent, the more a USD counts against quality.
+    `usd` is for all targets together, `by_target` for each of its own."""
+
+    usd: Annotated[Usd | None, Doc("for a period, all targets together; none: no such budget")] = (
+        None
+    )
+    by_target: Annotated[dict[TargetName, Usd], Doc("for a period, of a target alone")] = field(
+        default_factory=dict
+    )
+    period: Annotated[Period, Doc("for which the sums are; the first begins at t = 0")] = 86_400.0
+    ahead: Annotated[
+        Period, Doc("so far overdrawn, a call of usual cost gives up all that quality is worth")
+    ] = 600.0
+    hard: Annotated[
+        bool, Doc("send nothing where this period's sum is spent; refuse where all are (402)")
+    ] = False
+
+    def prices(
+        self, known: Mapping[str, Target], price: Callable[[str], Price]
+    ) -> dict[str, list[DualPrice]]:
+        """The prices of the budgets that calls to each deployment draw on."""
+        prices: dict[str, list[DualPrice]] = {name: [] for name in known}
+        if self.usd is not None:
+            shared = DualPrice(self.usd, self.period, self.ahead)
+            prices = {name: [shared] for name in known}
+        for role, usd in self.by_target.items():
+            for name in resolve([role], known, price):
+                prices[name] = [*prices[name], DualPrice(usd, self.period, self.ahead)]
+        return prices

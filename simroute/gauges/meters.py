@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Generic, Protocol, TypeVar
 
-from simroute.core import Allowance
+from simroute.core import Allowance, Outcome
 from simroute.gauges.bucket import Bucket
 from simroute.gauges.latency import Recent
 from simroute.gauges.line import Asks, Line, Order
@@ -126,6 +126,17 @@ class Meters(Generic[T]):
         for bucket, amount in ((self.requests, requests), (self.tokens, tokens)):
             if bucket is not None:
                 bucket.settle(now, amount, 0)
+
+    def settle(self, now: float, reserved: int, outcome: Outcome) -> None:
+        """A call for which so many tokens were reserved has ended: what it did not use is given
+        back, unless it failed at the provider, who counts it; a 429 says when there is room."""
+        if outcome.status == 429 and outcome.retry_after is not None and not outcome.by:
+            self.shut(now + outcome.retry_after)
+        if outcome.error == "rejected" or outcome.cached != "no":
+            self.give(now, 1, reserved)
+        elif outcome.ok:
+            self.output.add(now, outcome.output_tokens)
+            self.give(now, 0, reserved - outcome.input_tokens - outcome.output_tokens)
 
     def shut(self, until: float) -> None:
         """Nothing fits before that moment."""

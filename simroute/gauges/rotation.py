@@ -4,6 +4,11 @@ time."""
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import Any
+
+News = tuple[str, dict[str, Any]]
+"""The word of an event, and what explains it."""
 
 
 class Rotation:
@@ -61,3 +66,28 @@ class Alarms:
             return None
         self._last[kind] = now, 0
         return held
+
+
+class Watch(Rotation):
+    """A rotation that says what happened, and rings an alarm for a target that is taken out, at
+    most once in `alert_every` seconds."""
+
+    def __init__(
+        self, failures: int, successes: int, out_for: float | None, alert_every: float
+    ) -> None:
+        super().__init__(failures, successes, out_for)
+        self._alarms = Alarms(alert_every)
+
+    def ended(self, now: float, target: str, status: int, failed: bool) -> Iterator[News]:
+        """A call ended with this status."""
+        yield from self.returned(now, target)
+        news = self.tell(now, target, failed)
+        if news:
+            yield news, {}
+        if news == "removed" and (held := self._alarms.ring(now, target)) is not None:
+            yield "alerted", {"status": status, "held": held}
+
+    def returned(self, now: float, target: str) -> Iterator[News]:
+        """Its time is over, if it is."""
+        if self.expire(now, target):
+            yield "restored", {}

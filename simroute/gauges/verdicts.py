@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from math import exp, inf, sqrt
+from statistics import NormalDist
+
+from simroute.gauges.newest import Newest
+
+STANDARD = NormalDist()
 
 
 class Verdicts:
@@ -38,3 +43,32 @@ class Verdicts:
             self._right *= fade
             self._wrong *= fade
             self._at = now
+
+
+class Beliefs:
+    """Of each of many names a guess of the share that is right, from its `Verdicts`. explore: by
+    how many deviations it may be better than the mean."""
+
+    def __init__(self, memory: float, explore: float) -> None:
+        self._memory, self._explore = memory, explore
+        self._verdicts: Newest[tuple[str, ...], Verdicts] = Newest()
+
+    def add(self, now: float, name: tuple[str, ...], right: bool) -> None:
+        """A verdict came."""
+        self._of(name).add(now, right)
+
+    def optimistic(self, now: float, name: tuple[str, ...]) -> float:
+        """The upper end of what it may be."""
+        mean, deviation = self._of(name).look(now)
+        return mean + self._explore * deviation
+
+    def drawn(self, now: float, name: tuple[str, ...], coin: float) -> float:
+        """What it may be, drawn; `coin`: uniform in [0, 1)."""
+        mean, deviation = self._of(name).look(now)
+        return mean + self._explore * STANDARD.inv_cdf(min(max(coin, 1e-12), 1 - 1e-12)) * deviation
+
+    def _of(self, name: tuple[str, ...]) -> Verdicts:
+        verdicts = self._verdicts.get(name)
+        if verdicts is None:
+            verdicts = self._verdicts[name] = Verdicts(self._memory)
+        return verdicts

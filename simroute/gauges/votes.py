@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from simroute.core.outcome import Outcome
+
 
 class Votes:
     """Votes of voters who stand in an order, each with one conclusion, or none."""
@@ -42,3 +44,24 @@ class Votes:
             return None
         best = max(counts.values())
         return next(v for v in self._voters if counts.get(self._said.get(v)) == best)
+
+
+class Panel(Votes):
+    """Votes with the answers that were given. enough: so many of one conclusion end it; None: as
+    many as none of those who are left can change."""
+
+    def __init__(self, voters: Sequence[str], enough: int | None = None) -> None:
+        super().__init__(voters)
+        self.answers: dict[str, Outcome] = {}
+        self._enough = enough
+
+    @property
+    def is_over(self) -> bool:
+        if self._enough is None:
+            return super().is_over
+        return max(self.counts.values(), default=0) >= self._enough
+
+    @property
+    def usable(self) -> str | None:
+        """The first in line who has answered."""
+        return next((voter for voter in self._voters if voter in self.answers), None)

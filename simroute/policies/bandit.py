@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from statistics import NormalDist
 from typing import Annotated, Literal
 
 from simroute.core import Call, Judge, Outcome, Rest, Send, World, layer
 from simroute.core.params import Doc, Period, Range, Share, Unit
-from simroute.gauges.newest import Newest
-from simroute.gauges.verdicts import Verdicts
+from simroute.gauges.verdicts import Beliefs
 from simroute.policies.valued import ValuedChoice
-
-STANDARD = NormalDist()
 
 
 @layer("bandit")
@@ -60,25 +56,23 @@ class Bandit(ValuedChoice):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._verdicts: Newest[tuple[str, str], Verdicts] = Newest()
+        self._beliefs = Beliefs(self.memory, self.explore)
 
     @property
     def asks(self) -> tuple[str, ...]:
         return (*super().asks, "judge")
 
     async def qualities(self, call: Call, names: list[str], world: World) -> dict[str, float]:
-        task, now = await self.task_of(call, world), world.now()
-        least = self.judge.accepts(False)
-        span = self.judge.accepts(True) - least
-        found = {}
-        for name in names:
-            mean, deviation = self._of(task, name).look(now)
-            above = self.explore
-            if self.method == "thompson":
-                coin = world.uniform(f"thompson {name}", call)
-                above *= STANDARD.inv_cdf(min(max(coin, 1e-12), 1 - 1e-12))
-            found[name] = (mean + above * deviation - least) / span if span > 0 else 0.0
-        return found
+        task, now, beliefs = await self.task_of(call, world), world.now(), self._beliefs
+        if self.method == "ucb":
+            accepted = [beliefs.optimistic(now, (task, name)) for name in names]
+        else:
+            coins = [world.uniform(f"thompson {name}", call) for name in names]
+            accepted = [
+                beliefs.drawn(now, (task, name), coin)
+                for name, coin in zip(names, coins, strict=True)
+            ]
+        return dict(zip(names, map(self.judge.right, accepted), strict=True))
 
     async def serve(self, call: Call, allowed: list[str], send: Send, world: World) -> Outcome:
         outcome = await super().serve(call, allowed, send, world)
@@ -87,22 +81,14 @@ class Bandit(ValuedChoice):
         if world.uniform("judged", call) >= self.judged:
             return outcome
         if outcome.rest is not None:
-            return outcome.wrap(partial(self._read_on, call, world))
+            return outcome.wrap(partial(self._graded, call, world))
         return await self._graded(call, world, outcome)
 
-    async def _read_on(self, call: Call, world: World, rest: Rest) -> Outcome:
-        return await self._graded(call, world, await rest)
-
-    async def _graded(self, call: Call, world: World, final: Outcome) -> Outcome:
+    async def _graded(self, call: Call, world: World, end: Outcome | Rest) -> Outcome:
+        final = end if isinstance(end, Outcome) else await end
         if final.ok and final.target is not None:
             task = await self.task_of(call, world)
             accepted = await world.judge(call, final, self.judge)
-            self._of(task, final.target).add(world.now(), accepted)
+            self._beliefs.add(world.now(), (task, final.target), accepted)
             world.emit("graded", call, target=final.target, accepted=accepted)
         return final
-
-    def _of(self, task: str, name: str) -> Verdicts:
-        verdicts = self._verdicts.get((task, name))
-        if verdicts is None:
-            verdicts = self._verdicts[task, name] = Verdicts(self.memory)
-        return verdicts

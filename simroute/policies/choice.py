@@ -1,5 +1,5 @@
-"""What layers have in common that choose a target by how good its answers are: `classify`,
-`quality_bar`, `predict` and `bandit`."""
+"""What layers have in common that choose among targets, and those that do so by how good answers
+are: `classify`, `quality_bar`, `predict` and `bandit`."""
 
 from __future__ import annotations
 
@@ -13,26 +13,16 @@ from simroute.gauges.estimate import OutputLengths
 
 
 @dataclass
-class Choice:
+class Aim:
     """Aims a call. One that an outer layer has aimed stays aimed; providers that the request
     forbids are never chosen, and where it forbids all the call is refused (403)."""
 
     targets: Annotated[
         tuple[TargetName, ...], Doc("whom to choose from; empty: every deployment")
     ] = ()
-    classifier: Annotated[
-        Classifier | None,
-        Doc("who tells the task of a request; default: its own label"),
-    ] = None
-
-    @property
-    def asks(self) -> tuple[str, ...]:
-        """Experts that are functions of the user's own, live."""
-        return () if self.classifier is None else ("classifier",)
 
     def __post_init__(self) -> None:
         self._names: list[str] = []
-        self._lengths = OutputLengths()
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         known, forbids = world.targets(), call.request.forbids
@@ -46,8 +36,27 @@ class Choice:
         return await self.serve(call, allowed, send, world)
 
     async def serve(self, call: Call, allowed: list[str], send: Send, world: World) -> Outcome:
-        """Sends to one of these targets."""
+        """Sends to these targets, or one of them."""
         raise NotImplementedError
+
+
+@dataclass
+class Choice(Aim):
+    """Chooses by what is known of the request's task, and of how long answers to it are."""
+
+    classifier: Annotated[
+        Classifier | None,
+        Doc("who tells the task of a request; default: its own label"),
+    ] = None
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Experts that are functions of the user's own, live."""
+        return () if self.classifier is None else ("classifier",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._lengths = OutputLengths()
 
     async def task_of(self, call: Call, world: World) -> str:
         """The task of a request, as far as it is known here."""

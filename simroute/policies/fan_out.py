@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
-from simroute.core import Call, Judge, Outcome, Send, World, layer, resolve
+from simroute.core import Call, Judge, Outcome, Send, World, layer
+from simroute.core.outcome import complete
 from simroute.core.params import Doc, Share, TargetName
-from simroute.core.target import permits
-from simroute.gauges.votes import Votes
+from simroute.gauges.votes import Panel
+from simroute.policies.choice import Aim
 
 
 @layer("fan_out")
 @dataclass
-class FanOut:
+class FanOut(Aim):
     """Asks all targets at once, and takes the first answer, the one that most agree on, or the
     first that a judge accepts; the others are given up then.
 
@@ -60,54 +60,30 @@ class FanOut:
         """Experts that are functions of the user's own, live."""
         return {"first": (), "majority": ("conclusion",), "accepted": ("judge",)}[self.take]
 
-    def __post_init__(self) -> None:
-        self._names: list[str] = []
-
-    async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        known, forbids = world.targets(), call.request.forbids
-        if call.once or (call.target is not None and permits(forbids, known[call.target])):
+    async def serve(self, call: Call, allowed: list[str], send: Send, world: World) -> Outcome:
+        if call.once:
             return await send(call)
-        if not self._names:
-            self._names = resolve(self.targets, known, world.price) or list(known)
-        names = [name for name in self._names if permits(forbids, known[name])]
-        if not names:
-            return Outcome.rejected("fan_out", 403)
-        if len(names) == 1:
-            return await send(call.to(names[0]))
+        if len(allowed) == 1:
+            return await send(call.to(allowed[0]))
         if self.take == "first":
-            return await world.first(*(send(call.to(name)) for name in names))
-        panel = Panel(Votes(names), {})
+            return await world.first(*(send(call.to(name)) for name in allowed))
+        panel = Panel(allowed, 1 if self.take == "accepted" else None)
         ask = partial(self._vote, panel, call, send, world)
-        last = await world.first(*map(ask, names), until=lambda _: self._is_decided(panel.votes))
-        # nobody may have been accepted
-        usable = next((name for name in names if name in panel.answers), None)
-        chosen = panel.votes.winner or usable
+        last = await world.first(*map(ask, allowed), until=lambda _: panel.is_over)
+        chosen = panel.winner or panel.usable  # nobody may have been accepted
         if chosen is None:
             return last
         world.emit("chosen", call, target=chosen, of=len(panel.answers))
         return panel.answers[chosen]
 
-    def _is_decided(self, votes: Votes) -> bool:
-        return votes.is_over if self.take == "majority" else bool(votes.counts)
-
     async def _vote(self, panel: Panel, call: Call, send: Send, world: World, name: str) -> Outcome:
         """A complete answer, with its vote."""
-        outcome = await send(call.to(name))
-        if outcome.rest is not None:
-            outcome = await outcome.rest
-        said: Hashable = None
+        outcome, said = await complete(send(call.to(name))), None
         if outcome.ok:
             panel.answers[name] = outcome
             if self.take == "majority":
                 said = await world.conclusion(call, outcome, self.common)
             elif await world.judge(call, outcome, self.judge, name):
                 said = "accepted"
-        panel.votes.add(name, said)
+        panel.add(name, said)
         return outcome
-
-
-class Panel(NamedTuple):
-    """One request's votes and answers."""
-
-    votes: Votes
-    answers: dict[str, Outcome]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
-from simroute.core.call import TARGET
+from simroute.core.outcome import complete
 from simroute.core.params import ILL, Doc, Period, Positive, Seconds, Status, TargetName
 from simroute.core.target import permitted
-from simroute.gauges.rotation import Alarms, Rotation
+from simroute.core.world import aimed_at
+from simroute.gauges.rotation import News, Watch
 
 
 @layer("health")
@@ -65,71 +67,44 @@ class Health:
 
     def __post_init__(self) -> None:
         by_time = self.every if self.out_for is None and not self.active else self.out_for
-        self._rotation = Rotation(self.failures, self.successes, by_time)
-        self._alarms = Alarms(self.alert_every)
-        self._watched: list[str] = []
+        self._watch = Watch(self.failures, self.successes, by_time, self.alert_every)
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        if self._rotation.out and self._is_refused(call, world):
-            return Outcome.rejected("health", 503, _target(call, world))
+        if self._watch.out and self._is_refused(call, world):
+            return Outcome.rejected("health", 503, aimed_at(call, world))
         outcome = await send(call)
         if not self.passive:
             return outcome
-        return outcome.then(partial(self._tell, _target(call, world), world))
+        return outcome.then(partial(self._tell, aimed_at(call, world), world))
 
     async def background(self, send: Send, world: World) -> None:
         """Pings all targets side by side, every so often."""
         if not self.active:
             return
-        known = world.targets()
-        self._watched = resolve(self.targets, known, world.price) if self.targets else list(known)
-        due = world.now()
+        known, due = world.targets(), world.now()
+        watched = resolve(self.targets, known, world.price) if self.targets else list(known)
         while True:
             due += self.every
             await world.sleep(max(0.0, due - world.now()))
-            pings = [self._ping(name, send, world) for name in self._watched]
-            await world.first(*pings, until=_never)
+            pings = [self._ping(name, send, world) for name in watched]
+            await world.first(*pings, until=lambda outcome: False)
 
     async def _ping(self, target: str, send: Send, world: World) -> Outcome:
-        outcome = await world.within(self.limit, _whole(send, world.ping(target)), "ping")
+        outcome = await world.within(self.limit, complete(send(world.ping(target))), "ping")
         self._tell(target, world, outcome)
         return outcome
 
     def _tell(self, target: str, world: World, outcome: Outcome) -> None:
-        failed = outcome.status in self.statuses
-        if outcome.by or not (failed or outcome.ok):
-            return
-        self._come_back(target, world)
-        now = world.now()
-        news = self._rotation.tell(now, target, failed)
-        if news:
-            world.emit(news, target=target)
-        if news == "removed" and (held := self._alarms.ring(now, target)) is not None:
-            world.emit("alerted", target=target, status=outcome.status, held=held)
+        status, failed = outcome.status, outcome.status in self.statuses
+        if not outcome.by and (failed or outcome.ok):
+            self._say(self._watch.ended(world.now(), target, status, failed), target, world)
 
     def _is_refused(self, call: Call, world: World) -> bool:
-        now, target, out = world.now(), _target(call, world), self._rotation.is_out
-        if not out(now, target):
-            self._come_back(target, world)
-            return False
+        now, target, out = world.now(), aimed_at(call, world), self._watch.is_out
+        self._say(self._watch.returned(now, target), target, world)
         allowed = permitted(call.request.forbids, world.targets())
-        return not all(out(now, name) for name in allowed)
+        return out(now, target) and not all(out(now, name) for name in allowed)
 
-    def _come_back(self, target: str, world: World) -> None:
-        """Says that its time is over, if it is."""
-        if self._rotation.expire(world.now(), target):
-            world.emit("restored", target=target)
-
-
-async def _whole(send: Send, call: Call) -> Outcome:
-    outcome = await send(call)
-    return outcome if outcome.rest is None else await outcome.rest
-
-
-def _never(outcome: Outcome) -> bool:
-    return False
-
-
-def _target(call: Call, world: World) -> str:
-    target = call[TARGET]
-    return target if target is not None else next(iter(world.targets()))
+    def _say(self, news: Iterable[News], target: str, world: World) -> None:
+        for event, detail in news:
+            world.emit(event, target=target, **detail)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from simroute.core import Call, Gate, Outcome, Send, World, layer
 from simroute.core.params import Doc, Name, Period, PerMinute, Range, Seconds, Unit
+from simroute.core.world import aimed_at
 from simroute.gauges.line import Order
 from simroute.gauges.meters import MINUTE, Meters
 from simroute.gauges.newest import Newest
@@ -86,27 +87,18 @@ class Limit:
         self._meters: Newest[str, Meters[Gate]] = Newest()
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        target = call.target if call.target is not None else next(iter(world.targets()))
+        target = aimed_at(call, world)
         meters = self._of(target, call, world)
-        tokens = meters.estimate(call.request)
-        wait = await self._room(meters, tokens, call, world)
-        if wait > 0:
-            return Outcome.rejected(by="limit", status=429, target=target, retry_after=wait)
+        tokens, line = meters.estimate(call.request), meters.line
+        if line or meters.take(world.now(), tokens) > 0:
+            take = partial(meters.take, tokens=tokens)
+            ahead = partial(meters.wait, requests=len(line) + 1, tokens=line.asked + tokens)
+            asks = call.request, tokens
+            wait = await wait_for_turn(line, take, ahead, self.wait, asks, world)
+            if wait > 0:
+                return Outcome.rejected("limit", 429, target, wait)
         outcome = await send(call)
-        told = target if self.told and self.each == "deployment" else None
-        return outcome.then(partial(self._settle, meters, tokens, told, world))
-
-    async def _room(self, meters: Meters[Gate], tokens: int, call: Call, world: World) -> float:
-        """0 when there is room and it is taken, at once or after a wait; else the seconds that were
-        too long."""
-        now, line = world.now(), meters.line
-        if not line and meters.take(now, tokens) == 0:
-            return 0.0
-        wait = meters.wait(now, len(line) + 1, line.asked + tokens)
-        if wait > self.wait and line.is_plain:
-            return wait
-        take = partial(meters.take, tokens=tokens)
-        return await wait_for_turn(line, take, self.wait, (call.request, tokens), world)
+        return outcome.then(partial(self._settle, meters, tokens, target, world))
 
     def _of(self, target: str, call: Call, world: World) -> Meters[Gate]:
         key = target if self.each == "deployment" else getattr(call.request, self.each, "")
@@ -125,20 +117,8 @@ class Limit:
         return self._meters[key]
 
     def _settle(
-        self,
-        meters: Meters[Gate],
-        reserved: int,
-        told: str | None,
-        world: World,
-        outcome: Outcome,
+        self, meters: Meters[Gate], reserved: int, target: str, world: World, outcome: Outcome
     ) -> None:
-        now = world.now()
-        if outcome.status == 429 and outcome.retry_after is not None and not outcome.by:
-            meters.shut(now + outcome.retry_after)
-        if outcome.error == "rejected" or outcome.cached != "no":
-            meters.give(now, 1, reserved)
-        elif outcome.ok:
-            meters.output.add(now, outcome.output_tokens)
-            meters.give(now, 0, reserved - outcome.input_tokens - outcome.output_tokens)
-        if told is not None and not outcome.by:
-            meters.believe(now, world.allowances(told))
+        meters.settle(world.now(), reserved, outcome)
+        if self.told and self.each == "deployment" and not outcome.by:
+            meters.believe(world.now(), world.allowances(target))

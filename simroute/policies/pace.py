@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from simroute.core import Call, Gate, Outcome, Send, World, layer
 from simroute.core.params import Doc, Range, Seconds, Share, Status, Unit
+from simroute.core.world import aimed_at
 from simroute.gauges.line import Order
 from simroute.gauges.meters import Turnstile
 from simroute.gauges.rate import AdaptiveRate
@@ -56,27 +57,19 @@ class Pace:
     ] = 0.5
 
     def __post_init__(self) -> None:
-        self._rates: dict[str, AdaptiveRate] = {}
-        self._lines: dict[AdaptiveRate, Turnstile[Gate]] = {}
+        self._rates: dict[str, tuple[AdaptiveRate, Turnstile[Gate]]] = {}
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        target = call.target if call.target is not None else next(iter(world.targets()))
-        rate = self._of(target, world)
-        wait = await self._room(rate, call, world)
-        if wait > 0:
-            return Outcome.rejected("pace", 429, target, wait)
+        target = aimed_at(call, world)
+        rate, line = self._of(target, world)
+        if line or rate.take(world.now()) > 0:
+            ahead = partial(rate.wait, calls=len(line) + 1)
+            asks = call.request, 1
+            wait = await wait_for_turn(line, rate.take, ahead, self.wait, asks, world)
+            if wait > 0:
+                return Outcome.rejected("pace", 429, target, wait)
         outcome = await send(call)
         return outcome.then(partial(self._tell, rate, world))
-
-    async def _room(self, rate: AdaptiveRate, call: Call, world: World) -> float:
-        """0 when it may go, at once or after a wait; else the seconds that were too long."""
-        line = self._lines[rate]
-        if not line and rate.take(world.now()) == 0:
-            return 0.0
-        wait = rate.wait(world.now(), len(line) + 1)
-        if wait > self.wait and line.is_plain:
-            return wait
-        return await wait_for_turn(line, rate.take, self.wait, (call.request, 1), world)
 
     def _tell(self, rate: AdaptiveRate, world: World, outcome: Outcome) -> None:
         if outcome.by:
@@ -84,11 +77,10 @@ class Pace:
         elif outcome.status != 499:
             rate.tell(world.now(), outcome.status in self.statuses)
 
-    def _of(self, target: str, world: World) -> AdaptiveRate:
+    def _of(self, target: str, world: World) -> tuple[AdaptiveRate, Turnstile[Gate]]:
         key = target if self.scope == "deployment" else world.targets()[target].provider
         if key not in self._rates:
-            self._rates[key] = rate = AdaptiveRate(
-                world.now(), self.least, self.growth, self.decrease, self.smoothing
-            )
-            self._lines[rate] = Turnstile(self.line)
+            now, low = world.now(), self.least
+            rate = AdaptiveRate(now, low, self.growth, self.decrease, self.smoothing)
+            self._rates[key] = rate, Turnstile(self.line)
         return self._rates[key]

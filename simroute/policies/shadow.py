@@ -8,6 +8,7 @@ from typing import Annotated
 
 from simroute.core import Call, Gate, Outcome, Send, World, layer, resolve
 from simroute.core.call import Key, key_of
+from simroute.core.outcome import complete
 from simroute.core.params import Doc, Period, Positive, Share, TargetName
 from simroute.core.target import permits
 from simroute.gauges.choice import ranking
@@ -69,7 +70,7 @@ class Shadow:
             gate = world.gate()
             self._idle.append(gate)
             copy: Call = await gate
-            outcome = await world.within(self.limit, _whole(send, copy), "shadow")
+            outcome = await world.within(self.limit, complete(send(copy)), "shadow")
             world.emit("shadowed", target=copy.target, status=outcome.status)
 
     def _of(self, call: Call, world: World) -> str | None:
@@ -82,8 +83,3 @@ class Shadow:
         key = key_of(call.request, self.key) or key_of(call.request, "request")
         shares = {"copied": self.share, "not": 1.0 - self.share}
         return self._target if ranking(key, shares)[0] == "copied" else None
-
-
-async def _whole(send: Send, call: Call) -> Outcome:
-    outcome = await send(call)
-    return outcome if outcome.rest is None else await outcome.rest

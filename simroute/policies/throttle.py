@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
 from simroute.core.params import FAILURES, Doc, Period, Range, Status, Unit
+from simroute.core.world import aimed_at
 from simroute.gauges.throttle import AdaptiveThrottle
 
 
@@ -49,7 +50,7 @@ class Throttle:
         self._counts: dict[str, AdaptiveThrottle] = {}
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        target = call.target if call.target is not None else next(iter(world.targets()))
+        target = aimed_at(call, world)
         key = target if self.scope == "deployment" else world.targets()[target].provider
         counts = self._counts.get(key)
         if counts is None:

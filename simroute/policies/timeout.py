@@ -6,21 +6,13 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from simroute.core import Call, Outcome, Request, Rest, Send, World, layer
+from simroute.core import Call, Outcome, Rest, Send, World, layer
 from simroute.core.call import REQUEST
 from simroute.core.params import Doc, Period, Seconds, TaskName
+from simroute.gauges.time_limits import UNSTATED, Limits, TimeLimits
 
 TOTAL, FIRST_TOKEN, BETWEEN_CHUNKS = "total", "first token", "between chunks"
 """What reports call the limits."""
-
-
-@dataclass(frozen=True)
-class TimeLimits:
-    """Of one task; what is left out is that of all."""
-
-    total: Annotated[Period | None, Doc("to the complete answer")] = None
-    first_token: Annotated[Period | None, Doc("to the first token of a streamed answer")] = None
-    between_chunks: Annotated[Period | None, Doc("from one token to the next")] = None
 
 
 @layer("timeout")
@@ -77,36 +69,23 @@ class Timeout:
 
     def __post_init__(self) -> None:
         self._varies = bool(self.tasks or self.per_1k_input or self.per_output_token)
+        self._limits = Limits(self.total, self.first_token, self.between_chunks)
 
     def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]:
         request = call[REQUEST]
         if self.connect is not None:
             world.limit_connection(call, self.connect)
-        total, first, silence = self.total, self.first_token, self.between_chunks
+        limits = self._limits
         if self._varies:
-            total, first, silence = self._of(request)
+            own = self.tasks.get(request.task, UNSTATED)
+            limits = own.of(request, limits, self.per_1k_input, self.per_output_token)
         if request.streamed:
-            return _stream(call, send, world, (total, first, silence))
+            return _stream(call, send, world, limits)
         within = world.within
-        return within(total, send(call), TOTAL)
-
-    def _of(self, request: Request) -> tuple[float, float | None, float | None]:
-        """The limits of one request."""
-        own = self.tasks.get(request.task, NONE)
-        total = self.total if own.total is None else own.total
-        first = self.first_token if own.first_token is None else own.first_token
-        silence = self.between_chunks if own.between_chunks is None else own.between_chunks
-        prompt = self.per_1k_input * request.input_tokens / 1000
-        total += prompt + self.per_output_token * request.max_output_tokens
-        return total, None if first is None else first + prompt, silence
+        return within(limits[0], send(call), TOTAL)
 
 
-NONE = TimeLimits()
-
-
-async def _stream(
-    call: Call, send: Send, world: World, limits: tuple[float, float | None, float | None]
-) -> Outcome:
+async def _stream(call: Call, send: Send, world: World, limits: Limits) -> Outcome:
     total, first, silence = limits
     end = world.now() + total
     if first is None or first >= total:

@@ -13,15 +13,20 @@ PATIENCE = "line"
 async def wait_for_turn(
     line: Turnstile[Gate],
     take: Callable[[float], float],
+    ahead: Callable[[float], float],
     patience: float,
     asks: tuple[Request, int],
     world: World,
 ) -> float:
     """0 when it has had its turn and taken what it needs, else the seconds that were too long.
 
-    take(now): 0 if it was there and is taken, else the seconds until it will be. asks: whose call
-    it is, and how much of a share it takes.
+    take(now): 0 if it was there and is taken, else the seconds until it will be. ahead(now): the
+    seconds until there has been enough for all who wait, and for it. asks: whose call it is, and
+    how much of a share it takes.
     """
+    wait = ahead(world.now())
+    if wait > patience and line.is_plain:  # else somebody may be let pass
+        return wait
     until = world.now() + patience + 1e-6  # rounding must not refuse whoever has waited
     turn = world.gate()
     line.join(turn, *asks)

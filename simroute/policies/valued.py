@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from simroute.core import Call, Outcome, Send, World, resolve
-from simroute.core.params import Doc, Period, TargetName, Usd
-from simroute.gauges.dual_price import DualPrice
+from simroute.core import Call, Outcome, Send, World
+from simroute.core.params import Doc, Usd
+from simroute.gauges.dual_price import DualPrice, Pace
 from simroute.policies.choice import Choice
-
-
-@dataclass(frozen=True)
-class Pace:
-    """A budget that is spent evenly: the faster it is spent, the more a USD counts against quality.
-    `usd` is for all targets together, `by_target` for each of its own."""
-
-    usd: Annotated[Usd | None, Doc("for a period, all targets together; none: no such budget")] = (
-        None
-    )
-    by_target: Annotated[dict[TargetName, Usd], Doc("for a period, of a target alone")] = field(
-        default_factory=dict
-    )
-    period: Annotated[Period, Doc("for which the sums are; the first begins at t = 0")] = 86_400.0
-    ahead: Annotated[
-        Period, Doc("so far overdrawn, a call of usual cost gives up all that quality is worth")
-    ] = 600.0
-    hard: Annotated[
-        bool, Doc("send nothing where this period's sum is spent; refuse where all are (402)")
-    ] = False
-
-    def prices(self, world: World) -> dict[str, list[DualPrice]]:
-        """The prices of the budgets that calls to each deployment draw on."""
-        known = world.targets()
-        prices: dict[str, list[DualPrice]] = {name: [] for name in known}
-        if self.usd is not None:
-            shared = DualPrice(self.usd, self.period, self.ahead)
-            prices = {name: [shared] for name in known}
-        for role, usd in self.by_target.items():
-            for name in resolve([role], known, world.price):
-                prices[name] = [*prices[name], DualPrice(usd, self.period, self.ahead)]
-        return prices
 
 
 @dataclass
@@ -68,7 +36,9 @@ class ValuedChoice(Choice):
 
     async def serve(self, call: Call, allowed: list[str], send: Send, world: World) -> Outcome:
         if self._prices is None:
-            self._prices = {} if self.pace is None else self.pace.prices(world)
+            self._prices = (
+                {} if self.pace is None else self.pace.prices(world.targets(), world.price)
+            )
         costs = self.costs(allowed, call, world)
         names = self._affordable(costs, world.now())
         if not names:

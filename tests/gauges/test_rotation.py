@@ -1,6 +1,6 @@
 """Who is in the rotation, and how often somebody is told."""
 
-from simroute.gauges.rotation import Alarms, Rotation
+from simroute.gauges.rotation import Alarms, Rotation, Watch
 
 
 def news(rotation: Rotation, *failed: bool) -> list[str]:
@@ -50,3 +50,21 @@ def test_an_alarm_rings_once_in_so_long_and_counts_the_others():
     rung = [alarms.ring(now, "a") for now in (0.0, 5.0, 9.9, 10.0, 20.0)]
     assert rung == [0, None, None, 2, 0]
     assert alarms.ring(20.0, "b") == 0
+
+
+def test_a_watch_says_what_happened_and_rings_once_in_so_long():
+    """Out at 0 with an alarm; back by time at 5, which is said first, and out again with that
+    alarm held back until 10."""
+    watch = Watch(1, 99, 5.0, 10.0)
+    assert list(watch.returned(0.0, "a")) == []
+    assert list(watch.ended(0.0, "a", 503, True)) == [
+        ("removed", {}),
+        ("alerted", {"status": 503, "held": 0}),
+    ]
+    assert list(watch.ended(1.0, "a", 200, False)) == []
+    assert list(watch.ended(5.0, "a", 529, True)) == [("restored", {}), ("removed", {})]
+    assert list(watch.returned(10.0, "a")) == [("restored", {})]
+    assert list(watch.ended(10.0, "a", 500, True)) == [
+        ("removed", {}),
+        ("alerted", {"status": 500, "held": 1}),
+    ]

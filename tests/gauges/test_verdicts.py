@@ -5,7 +5,8 @@ import math
 import pytest
 from scipy import stats
 
-from simroute.gauges.verdicts import Verdicts
+from simroute.core import Judge
+from simroute.gauges.verdicts import Beliefs, Verdicts
 
 
 @pytest.mark.parametrize(("right", "wrong"), [(0, 0), (3, 1), (40, 160)])
@@ -34,3 +35,24 @@ def test_a_clock_that_steps_back_stands_still():
     verdicts.add(100.0, True)
     before = verdicts.look(100.0)
     assert verdicts.look(40.0) == before == verdicts.look(100.0)
+
+
+def test_a_belief_is_drawn_by_the_normal_of_its_posterior():
+    """Three right of four make beta(4, 2); 2 deviations above its mean, or the quantile of a
+    coin."""
+    beliefs, known = Beliefs(1e9, 2.0), stats.beta(4, 2)
+    for right in (True, True, False, True):
+        beliefs.add(0.0, ("chat", "a"), right)
+    beliefs.add(0.0, ("chat", "b"), False)
+    found = beliefs.optimistic(0.0, ("chat", "a"))
+    assert found == pytest.approx(known.mean() + 2 * known.std())
+    drawn = [beliefs.drawn(0.0, ("chat", "a"), coin) for coin in (0.05, 0.5, 0.9)]
+    assert drawn == pytest.approx(stats.norm(known.mean(), 2 * known.std()).ppf([0.05, 0.5, 0.9]))
+
+
+def test_a_judge_s_own_errors_are_taken_out():
+    """Of p right ones it accepts p T + (1 - p) F; who cannot tell them apart says nothing."""
+    judge = Judge(0.8, 0.3)
+    for p in (0.0, 0.25, 1.0):
+        assert judge.right(p * 0.8 + (1 - p) * 0.3) == pytest.approx(p)
+    assert Judge(0.4, 0.4).right(0.4) == 0.0

@@ -2,7 +2,8 @@
 
 import pytest
 
-from simroute.gauges.votes import Votes
+from simroute.core import Outcome
+from simroute.gauges.votes import Panel, Votes
 
 
 def votes(line, *said):
@@ -45,3 +46,31 @@ def test_the_first_in_line_of_the_most_wins(said, winner):
 def test_it_is_over_when_nobody_left_can_change_it(line, said, over):
     """All have voted, or the lead is larger than the rest."""
     assert votes(line, *said).is_over == over
+
+
+def test_a_panel_is_over_when_enough_say_the_same():
+    """With two that must: a vote without a conclusion and two different ones do not end it."""
+    panel = Panel("abcd", 2)
+    over = []
+    for voter, said in {"a": None, "b": 1, "c": 2, "d": 1}.items():
+        panel.add(voter, said)
+        over.append(panel.is_over)
+    assert over == [False, False, False, True]
+
+
+def test_a_panel_without_a_number_is_over_like_votes():
+    """Two of three agree."""
+    panel = Panel("abc")
+    panel.add("a", 1)
+    assert not panel.is_over
+    panel.add("c", 1)
+    assert panel.is_over
+
+
+def test_the_first_in_line_who_answered_is_usable():
+    """Whoever answered first; nobody before anybody has."""
+    panel = Panel("abc")
+    assert panel.usable is None
+    for voter in "cb":
+        panel.answers[voter] = Outcome(200, voter)
+    assert panel.usable == "b"

@@ -4,8 +4,8 @@ import pytest
 
 from fakes import Ask, FakeWorld, Reply
 from simroute.core import Predictor
+from simroute.gauges.dual_price import Pace
 from simroute.policies.predict import Predict
-from simroute.policies.valued import Pace
 
 PREDICTED = {"a": 0.95, "b": 0.9, "c": 0.6}
 """An answer of 100 tokens to 1,000 costs 13 (a), 6.5 (b) and 1.2 (c) thousandths of a USD."""

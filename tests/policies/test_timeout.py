@@ -2,12 +2,13 @@
 
 import pytest
 
+from simroute.gauges.time_limits import TimeLimits
 from simroute.ledger import Ledger
 from simroute.models import spec
 from simroute.models.blocks import Inputs
 from simroute.models.weather import Weather
 from simroute.policies.fallback import Fallback
-from simroute.policies.timeout import TimeLimits, Timeout
+from simroute.policies.timeout import Timeout
 from simroute.worlds.sim import SimWorld
 from tests.fakes import Ask, FakeWorld, Reply
 

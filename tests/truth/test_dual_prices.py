@@ -7,8 +7,8 @@ from statistics import NormalDist
 import pytest
 
 from simroute.core import Predictor
+from simroute.gauges.dual_price import Pace
 from simroute.policies.predict import Predict
-from simroute.policies.valued import Pace
 from tests.truth.test_routing_by_quality import (
     BOTH,
     NEITHER,

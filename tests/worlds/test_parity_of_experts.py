@@ -8,6 +8,7 @@ import pytest
 
 from simroute.core import Classifier, Evaluation, Judge, Predictor
 from simroute.errors import InputError
+from simroute.gauges.dual_price import Pace
 from simroute.live import Gateway
 from simroute.policies.bandit import Bandit
 from simroute.policies.cascade import Cascade
@@ -16,7 +17,6 @@ from simroute.policies.fan_out import FanOut
 from simroute.policies.predict import Predict
 from simroute.policies.quality_bar import QualityBar
 from simroute.policies.retry import Retry
-from simroute.policies.valued import Pace
 from simroute.testing.script import Step
 from twins import JUDGE_S, PATIENCE, Play, entry, live, same
 
