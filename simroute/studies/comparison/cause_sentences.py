@@ -23,7 +23,26 @@ WORDS = {
     "timed out here: total": "timed out here",
     "timed out here: first token": "no first token",
     "timed out here: between chunks": "no further token",
+    "refused: forbids": "sent where they are forbidden",
 }
+REFUSALS = {
+    "forbids": "it sends {of} to {whom} must not see them",
+    **dict.fromkeys(
+        ("balance", "classify", "fallback", "fan_out", "quality_bar", "route"),
+        "{of} may be seen by none of its targets",
+    ),
+    **dict.fromkeys(("bandit", "predict"), "no target that it may choose is left for {of}"),
+    **{kind: f"its {kind} refuses {{of}}" for kind in ("breaker", "budget", "throttle")},
+    "concurrency": "its bound on calls at a time refuses {of}",
+    "health": "its health checks leave out the target of {of}",
+    "hedge": "its bound on further copies leaves {of} without an answer",
+    "limit": "its own rate limit refuses {of}",
+    "litellm": "its router has no deployment for {of}",
+    "pace": "its own pace refuses {of}",
+    "shed": "it sheds {of}",
+}
+"""What it means for requests that a layer of this kind refused them; of others it is "its … layer
+refuses"."""
 
 
 def failure_line(by: By, layers: Mapping[str, Any]) -> str | None:
@@ -95,7 +114,9 @@ def _clause(cause: str, where: _Where, layers: Mapping[str, Any], scenario: spec
         part = {"first token": " for the first token", "between chunks": " between chunks"}
         return f"its {limit}{' ' if limit else ''}timeout{part.get(word, '')} ends {where.of()}"
     if cause.startswith("refused: "):
-        return f"its {clean(word, 40)} refuses {where.of()}"
+        phrase = REFUSALS.get(word, "its {word} layer refuses {of}")
+        whom = "providers that" if where.target is None else f"{target}, which"
+        return phrase.format(of=where.of(), whom=whom, word=clean(word, 40))
     if cause.startswith("provider "):
         return f"{target} answers {where.of()} with status {cause.split()[1]}"
     phrases = {
@@ -109,6 +130,8 @@ def _clause(cause: str, where: _Where, layers: Mapping[str, Any], scenario: spec
         "truncated": f"{where.of('answers')} from {target} break off",
         "stalled": f"{where.of('answers')} from {target} stop in the middle",
         "connection refused": f"{target} accepts no connection for {where.of()}",
+        "no connection": f"no connection to {target} stands in time for {where.of()}",
+        "given up": f"the answers to {where.of()} are not read to their end",
         "connection reset": f"the connection to {target} breaks for {where.of()}",
         "invalid body": f"{target} answers {where.of()} with what nobody can read",
         "context length": f"{where.of()} are too long for {target}",
@@ -184,9 +207,10 @@ def _main_part(by: By, kind: str, cause: str, part: str) -> str | None:
 
 
 def _only_target(by: By, kind: str, cause: str) -> str | None:
-    """The target of nearly all of it."""
+    """The target of nearly all of it; None where there is none, or nobody was asked."""
     shares = _shares(by[f"{kind}_by_target"][cause])
-    return next((name for name, share in shares.items() if share > 1 - FEWEST), None)
+    most = (name for name, share in shares.items() if share > 1 - FEWEST)
+    return next((name for name in most if name != NO_TARGET), None)
 
 
 def _shares(figures: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:

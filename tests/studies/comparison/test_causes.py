@@ -1,16 +1,21 @@
 """Causes of failures over replications, in summary.json and in sentences."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import simroute
 from simroute.config.configuration import Configuration
+from simroute.core import registry
 from simroute.metrics import METRICS, Figures
 from simroute.models.spec import Deployment, Outage, PriceList, Scenario, Slo, TaskSlo, Workload
+from simroute.policies.choice import Aim
 from simroute.policies.timeout import Timeout
 from simroute.statistics.intervals import interval
-from simroute.studies.comparison.cause_sentences import failure_line, main_cause
+from simroute.studies.comparison.cause_sentences import REFUSALS, failure_line, main_cause
 from simroute.studies.comparison.causes import cause_groups
 from simroute.studies.comparison.comparison import Comparison
 from simroute.studies.comparison.run import compare
@@ -155,6 +160,28 @@ TIMEOUT = {"timeout": Timeout(30.0, 5.0)}
         ),
         ("timed out here", "a", "its timeout ends 4.00 % of reasoning requests"),
         ("refused: budget", "(none)", "its budget refuses 4.00 % of reasoning requests"),
+        (
+            "refused: forbids",
+            "a",
+            "it sends 4.00 % of reasoning requests to a, which must not see them",
+        ),
+        (
+            "refused: forbids",
+            "(none)",
+            "it sends 4.00 % of reasoning requests to providers that must not see them",
+        ),
+        (
+            "refused: fallback",
+            "(none)",
+            "4.00 % of reasoning requests may be seen by none of its targets",
+        ),
+        ("refused: shed", "(none)", "it sheds 4.00 % of reasoning requests"),
+        ("refused: mine", "a", "its mine layer refuses 4.00 % of reasoning requests"),
+        (
+            "no connection",
+            "b",
+            "no connection to b stands in time for 4.00 % of reasoning requests",
+        ),
         ("provider 529", "a", "a answers 4.00 % of reasoning requests with status 529"),
         ("rate limited", "b", "the rate limit of b refuses 4.00 % of reasoning requests"),
         ("hang", "b", "b never answers 4.00 % of reasoning requests"),
@@ -179,6 +206,20 @@ def test_the_main_cause_is_a_clause_with_the_share_of_the_work_it_meets(
     """Four of a hundred reasoning requests."""
     by = grouped((cause, target, "reasoning", 4), ("given up", "a", "chat", 2))
     assert main_cause(by, TIMEOUT, UNTIMED) == words
+
+
+def test_whatever_refuses_has_a_clause_that_begins_with_who_or_what() -> None:
+    """Of every layer that says itself that it refused, a sentence of its own."""
+    source = Path(simroute.__file__).parent
+    makers = {
+        word
+        for folder in ("policies", "gateways", "worlds")
+        for path in (source / folder).rglob("*.py")
+        for word in re.findall(r'Outcome\.rejected\(\s*(?:by=)?"(\w+)"', path.read_text())
+    }
+    kinds = {kind for kind, layer in registry.items() if issubclass(layer, Aim)}  # say it by kind
+    assert {"breaker", "forbids", "shed"} <= makers
+    assert (makers | kinds) - REFUSALS.keys() == set()
 
 
 def test_without_work_or_target_that_stands_out_it_is_of_all_requests() -> None:
