@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 MOST_NAMES = 10_000
 """Names told apart."""
@@ -23,3 +24,7 @@ class Newest(dict[K, V]):
         super().__setitem__(key, value)
         if len(self) > self.most:
             del self[next(iter(self))]
+
+    def __reduce__(self) -> tuple[Any, tuple[int], None, None, Iterator[tuple[K, V]]]:
+        """For another process: its bound first, then what it has."""
+        return type(self), (self.most,), None, None, iter(self.items())
