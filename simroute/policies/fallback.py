@@ -10,6 +10,7 @@ from simroute.core.call import REQUEST, TARGET
 from simroute.core.outcome import ERROR, STATUS, Failure
 from simroute.core.params import Count, Doc, Seconds, Status, TargetName, WorkName
 from simroute.core.target import permitted
+from simroute.gauges.backoff import Backoff
 from simroute.gauges.switch import Switches
 
 
@@ -52,7 +53,7 @@ class Fallback:
     target anew, until a breaker inside refuses for it at once; with `sticky` a switch holds for all
     requests, so one that was made for a single failure moves all load, and what it costs to stay
     away from a target that works again is `sticky` at most. `most` bounds the load that a common
-    outage multiplies.
+    outage multiplies, and `backoff` spreads it, for which each request waits.
     """
 
     targets: Annotated[tuple[TargetName, ...], Doc("whom to ask, in this order")] = (
@@ -79,6 +80,9 @@ class Fallback:
     sticky: Annotated[
         Seconds, Doc("who answered in another's place is asked first for so long; 0: not at all")
     ] = 0.0
+    backoff: Annotated[
+        Backoff | None, Doc("pauses before the next one, if a provider failed; default: none")
+    ] = None
 
     def __post_init__(self) -> None:
         self._chains: dict[str, list[str]] = {}
@@ -95,7 +99,7 @@ class Fallback:
         outcome = await send(call.to(order[0]))
         if outcome[STATUS] == 200 and not outcome[ERROR]:
             return outcome
-        asked, left, failed = [order[0]], order[1:], [outcome]
+        asked, left, failed, wait = [order[0]], order[1:], [outcome], 0.0
         most = 0 if call.once else self.most
         while (outcome[STATUS] != 200 or outcome[ERROR]) and self._is_worth_more(outcome):
             if self.after and (failure := outcome.failure) in self.after:
@@ -104,6 +108,9 @@ class Fallback:
                 return self._reported(failed)
             lost, target = asked[-1], left[0]
             world.emit("fell_back", call, target=lost, status=outcome.status, to=target)
+            if self.backoff is not None and not outcome.by:
+                wait = self.backoff.delay(len(asked), world.uniform("fallback", call), wait)
+                await world.sleep(wait)
             outcome = await send(call.to(target))
             asked.append(target)
             failed.append(outcome)

@@ -199,3 +199,29 @@ def test_helicones_cloud_returns_the_most_telling_error():
     _, log = sends(layers, [Step(0.1, 401)], [Step(0.1, 429)])
     assert [row[3] for row in sorted(log.attempts)] == [401, 429]
     assert log.requests[0][:2] == ("failed", "a")
+
+
+@pytest.mark.parametrize(("status", "sent"), [(503, 2), (429, 2), (529, 1)])
+def test_kong_knows_no_529(status, sent):
+    """Its failover_criteria end at 504, so an overload is returned as it came."""
+    layers = load_layers("kong")
+    layers["balance"] = replace(layers["balance"], targets=("a", "b"))
+    found, _ = sends(layers, [Step(0.0, status)], [Step(0.0, status)])
+    assert len(found) == sent
+
+
+def test_envoy_pauses_a_little_before_the_next_priority_and_puts_a_target_out_at_once():
+    """Anywhere up to .1 s; the next request begins at the second for 30 s."""
+    found, _ = sends(layers_of("envoy_ai"), [Step(0.0, 503)] * 9, arrivals=[0.0, 5.0, 29.0, 45.0])
+    assert [name for _, name in found] == ["a", "b", "b", "b", "a", "b"]
+    assert 0.0 < found[1][0] < 0.1
+    assert 45.0 < found[5][0] < 45.1
+
+
+def test_the_hosted_portkey_tries_an_overload_again_and_the_open_one_does_not():
+    """529 is in the list of its documentation, not in the code of the open gateway."""
+    overloaded = [Step(0.0, 529)] * 9
+    assert [name for _, name in sends(layers_of("portkey"), overloaded)[0]] == ["a", "b"]
+    hosted = layers_of("portkey_hosted")
+    del hosted["balance"]
+    assert [name for _, name in sends(hosted, overloaded)[0]] == ["a", "a", "a", "b"]

@@ -3,6 +3,7 @@
 import pytest
 
 from simroute.core import Outcome
+from simroute.gauges.backoff import Backoff
 from simroute.policies.fallback import Fallback
 from tests.fakes import Ask, FakeWorld, Reply
 
@@ -283,3 +284,20 @@ def test_a_switch_takes_nobody_where_he_must_not_go():
         Ask(id=3, arrival=210.0),
     )
     assert asked(world) == ["a", "b", "a", "b", "c", "a"]
+
+
+def test_pauses_stand_before_each_further_target_that_a_provider_makes_necessary():
+    """.1 s and .3 s without jitter, after answers of 1 s."""
+    pauses = Backoff(0.1, factor=3.0, jitter="none")
+    world = down("a", "b")
+    world.play(Fallback(("a", "b", "c"), backoff=pauses), Ask())
+    assert [at for at, _ in world.sent] == pytest.approx([0.0, 1.1, 2.4])
+
+
+def test_a_refusal_further_in_costs_no_pause():
+    """Nobody was asked, so nobody is spared by waiting."""
+    world = FakeWorld(
+        lambda call, n: Reply(503, by="breaker") if call.target == "a" else Reply(200)
+    )
+    world.play(Fallback(("a", "b"), backoff=Backoff(5.0, jitter="none")), Ask())
+    assert [at for at, _ in world.sent] == [0.0, 1.0]
