@@ -13,6 +13,8 @@ from simroute.core.target import permitted
 from simroute.gauges.backoff import Backoff
 from simroute.gauges.switch import Switches
 
+STATUSES = (408, 409, 429, 500, 502, 503, 504, 529)
+
 
 @layer("fallback")
 @dataclass
@@ -56,13 +58,8 @@ class Fallback:
     outage multiplies, and `backoff` spreads it, for which each request waits.
     """
 
-    targets: Annotated[tuple[TargetName, ...], Doc("whom to ask, in this order")] = (
-        "first",
-        "other_company",
-    )
-    statuses: Annotated[
-        tuple[Status, ...], Doc("outcomes that are worth asking the next one for")
-    ] = (408, 409, 429, 500, 502, 503, 504, 529)
+    targets: Annotated[tuple[TargetName, ...], Doc("asked in order")] = ("first", "other_company")
+    statuses: Annotated[tuple[Status, ...], Doc("worth asking the next one for")] = STATUSES
     degrade_to: Annotated[TargetName | None, Doc("a cheaper target, asked last")] = None
     error: Annotated[Literal["last", "first", "ranked"], Doc("returned when all fail")] = "last"
     ranking: Annotated[
@@ -109,8 +106,8 @@ class Fallback:
             lost, target = asked[-1], left[0]
             world.emit("fell_back", call, target=lost, status=outcome.status, to=target)
             if self.backoff is not None and not outcome.by:
-                wait = self.backoff.delay(len(asked), world.uniform("fallback", call), wait)
-                await world.sleep(wait)
+                u = world.uniform("fallback", call)
+                await world.sleep(wait := self.backoff.delay(len(asked), u, wait))
             outcome = await send(call.to(target))
             asked.append(target)
             failed.append(outcome)
