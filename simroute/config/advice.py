@@ -109,6 +109,8 @@ def setting_notes(
                 notes += [f"{key}.{text}" for text in _short_window(layer, scenario)]
         elif layer.kind == "retry":
             notes += [f"{key}.{text}" for text in _retry_conflicts(layer)]
+            if layer.idempotency_key and scenario is not None:
+                notes += [f"{key}.{text}" for text in _unknown_key(scenario)]
         elif layer.kind == "hedge":
             notes += [f"{key}.{text}" for text in _hedge_conflicts(layer)]
         elif layer.kind == "balance":
@@ -267,6 +269,8 @@ def _retry_conflicts(layer: Any) -> Iterator[str]:
         )
     if not layer.pause_elsewhere and layer.where == "same":
         yield "pause_elsewhere: no retry goes elsewhere; write where: model, or leave it out"
+    if not layer.retry_after and layer.max_retry_after != type(layer).max_retry_after:
+        yield "max_retry_after: is not looked at beside retry_after: false; leave one of them out"
     if layer.takes > 0 and layer.deadline is None:
         yield "takes: is only looked at with a deadline; add deadline, or leave it out"
     budget = layer.budget
@@ -282,6 +286,15 @@ def _retry_conflicts(layer: Any) -> Iterator[str]:
         yield f"budget.reserve: is not looked at beside {beside}; leave one of them out"
     if budget.ttl != usual.ttl and budget.failures is None:
         yield f"budget.ttl: is not looked at beside {beside}; leave it out, or give failures"
+
+
+def _unknown_key(scenario: spec.Scenario) -> Iterator[str]:
+    """An idempotency key that nobody knows."""
+    if not any(each.idempotency_keys for each in scenario.deployments.values()):
+        yield (
+            "idempotency_key: no deployment knows such keys, so each try is billed; write "
+            "idempotency_keys: true at those whose provider has them, or leave it out"
+        )
 
 
 def _hedge_conflicts(layer: Any) -> Iterator[str]:

@@ -329,6 +329,9 @@ def readable_names(scenario: spec.Scenario, unread: Unread) -> dict[str, KnownNa
         "provider": unread.hides_deployments,
         WHO: unread.hides_names("tasks", "features", "users"),
         PLACE: unread.hides_deployments,
+        "deployment": unread.hides_deployments,
+        "model": unread.hides_deployments,
+        "user": unread.hides_names("users"),
     }
     return {kind: names for kind, names in known_names(scenario).items() if not hidden[kind]}
 

@@ -32,6 +32,11 @@ def idle_key_notes(scenario: spec.Scenario) -> list[str]:
         notes += _of_limits(f"deployments.{name}.limits", deployment.limits)
         notes += _of_latency(f"deployments.{name}.latency", deployment.latency)
         notes += _of_tier(f"deployments.{name}", deployment)
+        if deployment.idempotency_keys and scenario.abandoned == "stops":
+            notes.append(
+                f"deployments.{name}.idempotency_keys: what is given up stops (abandoned: stops), "
+                f"so there is no answer to give again; leave one of them out"
+            )
         notes += _of_quality(f"deployments.{name}.quality_steps", deployment, scenario.horizon)
     for name, shared in scenario.accounts.items():
         notes += _of_limits(f"accounts.{name}", shared)
@@ -39,6 +44,7 @@ def idle_key_notes(scenario: spec.Scenario) -> list[str]:
     for name, outage in scenario.outages.items():
         notes += _of_outage(f"outages.{name}", outage)
     notes += _of_workload(scenario.workload)
+    notes += _of_budget(scenario.budget)
     notes += _of_gateway(scenario.gateway, scenario.horizon)
     notes += _of_line(scenario.gateway, scenario.workload)
     return notes
@@ -69,6 +75,12 @@ def _of_outage(path: str, outage: spec.Outage) -> Iterator[str]:
         yield f"{path}.flapping.fair: it is bad all the time; give bad"
     elif outage.flapping.bad > 0 and outage.flapping.fair == 0:
         yield f"{path}.flapping.bad: it is bad all the time; give fair"
+
+
+def _of_budget(budget: spec.Budget | None) -> Iterator[str]:
+    if budget is not None and budget.period != "rolling":
+        for key in _changed(budget, spec.Budget(budget.usd), "window"):
+            yield f"budget.{key}: is that of period: rolling, and a {budget.period} has its own"
 
 
 def _of_workload(load: spec.Workload) -> Iterator[str]:

@@ -53,6 +53,8 @@ def _budget(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
         yield "head_start: is that of ahead: pace; write that, or leave it out"
     if layer.ahead != "forecast" and layer.memory != type(layer).memory:
         yield "memory: is that of ahead: forecast; write that, or leave it out"
+    if layer.window is not None and layer.period not in (None, "rolling"):
+        yield f"window: is that of period: rolling, and a {layer.period} has its own; leave it out"
     if layer.by == "all" and layer.sums:
         yield "sums: are by account, and all share one; give by"
     if layer.shift_back is not None and layer.shift_back > layer.shift_at:
@@ -81,6 +83,8 @@ def _cache(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
 
 
 def _queue(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
+    if not layer.statuses:
+        yield "statuses: none is named, so only what layers inside refuse is held; name some"
     for limit in [each.total for each in outer if each.kind == "timeout"][:1]:
         if limit is not None and limit < layer.deadline:
             yield (
@@ -95,6 +99,8 @@ def _shed(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
 
 
 def _static(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
+    if not layer.statuses:
+        yield "statuses: none is named, so only what layers inside refuse is replaced; name some"
     for kind in [each.kind for each in outer if each.kind in RESENDING][:1]:
         yield (
             f"text: is a success for {kind} outside, which then never acts; put static_answer "

@@ -76,6 +76,10 @@ def layer_mentions(layers: dict[str, Any]) -> Iterator[Mention]:
     """All names in a policy."""
     for key, layer in layers.items():
         yield from find_mentions(layer, (key,))
+        accounts = getattr(layer, "sums", None) or ()
+        if getattr(layer, "by", "all") != "all":
+            kind = "deployment" if layer.by == "target" else layer.by
+            yield from (Mention((key, "sums", name), kind, name) for name in accounts)
 
 
 def target_mistakes(layers: dict[str, Any], scenario: spec.Scenario) -> list[tuple[KeyPath, str]]:
@@ -124,6 +128,9 @@ def known_names(scenario: spec.Scenario) -> dict[str, KnownNames]:
         "feature": features,
         "task or feature": both,
         "provider": KnownNames(list(providers), []),
+        "deployment": KnownNames(list(deployments), []),
+        "model": KnownNames(list(dict.fromkeys(each.model for each in deployments.values())), []),
+        "user": KnownNames([name for name in users.used if name != EVERYBODY], *users[1:]),
     }
 
 

@@ -42,6 +42,14 @@ def _cascade_conflicts(layer: Any) -> Iterator[str]:
         yield "steps: stands for cheap and strong; leave these out"
     if len(layer.steps) == 1:
         yield "steps: one is no cascade, so nobody is asked twice; write at least two"
+    if len(set(layer.steps)) < len(layer.steps):
+        twice = next(name for name in layer.steps if layer.steps.count(name) > 1)
+        yield f"steps: {twice} stands there twice, and is asked once; leave one out"
+    if layer.max_escalated == 0:
+        yield (
+            "max_escalated: 0 gives every answer of the first step, accepted or not; write more, "
+            "or a fallback, which asks others after failures alone"
+        )
     most = max(1, len(layer.steps) - 1)
     if len(layer.judges) > most:
         yield f"judges: only {most} of the steps are judged; leave the others out"

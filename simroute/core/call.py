@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 new = tuple.__new__
 """Makes a named tuple from all its fields, in a third of the time of its constructor."""
@@ -62,6 +62,7 @@ REQUEST: Final = 0
 TARGET: Final = 1
 PROBE: Final = 2
 ONCE: Final = 3
+KEY: Final = 4
 """Places of a call's fields, for what is read at every send: `call[TARGET]` takes half the time of
 `call.target`."""
 
@@ -70,18 +71,24 @@ class Call(NamedTuple):
     """A request, and where it is being sent (None: nobody has aimed it yet).
 
     probe: a breaker's trial of a target that may still be failing, or a ping. once: no layer
-    further in is to send it again.
+    further in is to send it again. key: what makes repeated sends one to a provider that knows them
+    (`World.keyed`); None: each send is another.
     """
 
     request: Request
     target: str | None = None
     probe: bool = False
     once: bool = False
+    key: Any = None
 
     def to(self, target: str) -> Call:
         """The same request, aimed at `target`."""
-        return new(Call, (self[REQUEST], target, self[PROBE], self[ONCE]))
+        return new(Call, (self[REQUEST], target, self[PROBE], self[ONCE], self[KEY]))
 
     def as_probe(self, once: bool = False) -> Call:
         """The same call, marked as a trial; `once`: of a single send."""
-        return Call(self.request, self.target, True, once or self.once)
+        return Call(self.request, self.target, True, once or self.once, self.key)
+
+    def unkeyed(self) -> Call:
+        """The same call as a send of its own, for whoever wants another answer."""
+        return self if self[KEY] is None else self._replace(key=None)

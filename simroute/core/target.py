@@ -62,6 +62,7 @@ class Target(NamedTuple):
 
     rpm, tpm: the provider's limits a minute, None where there is none. window: seconds over which
     it counts requests. domain: a region, or what else it may fail with, "" where none is stated.
+    knows_repeats: by an idempotency key.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Target(NamedTuple):
     tpm: float | None = None
     window: float = 60.0
     domain: str = ""
+    knows_repeats: bool = False
 
 
 EVERYBODY = "*"

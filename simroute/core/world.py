@@ -165,6 +165,11 @@ class World(Protocol):
         """From now on this request must not be seen by these, as `Request.forbids` says it; the
         world refuses what is sent there. For layers that say `restricts = True` of their class."""
 
+    def keyed(self, call: Call) -> Call:
+        """The call with an idempotency key of its own, if it has none yet and any target knows such
+        keys: sends of it to one that does (`Target.knows_repeats`) are one to the provider, which
+        works and bills once and gives each of them that answer. What failed is tried anew."""
+
     def ping(self, target: str) -> Call:
         """A call of a layer's own, for its `background`: it belongs to no request."""
 

@@ -55,7 +55,20 @@ class RetryBudget:
     ] = field(default_factory=dict)
 
 
-class Purse:
+class FreePurse:
+    """Of retries that nothing bounds."""
+
+    def came(self, now: float) -> None: ...
+
+    def ended(self, now: float, ok: bool, counts: bool) -> None: ...
+
+    def pay(self, now: float, status: int) -> float | None:
+        return 0.0
+
+    def succeeded(self, now: float, paid: float | None) -> None: ...
+
+
+class Purse(FreePurse):
     """The state of one budget."""
 
     def __init__(self, given: RetryBudget) -> None:

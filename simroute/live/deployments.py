@@ -58,6 +58,10 @@ class LiveDeployment:
     headers: Annotated[
         dict[Name, Name], Doc("further headers; env:VARIABLE reads one from the environment")
     ] = field(default_factory=dict)
+    idempotency_header: Annotated[
+        Name | None,
+        Doc("by which it knows a repeated send, such as Idempotency-Key; default: it knows none"),
+    ] = None
     private: Annotated[bool, Doc("its host may have an address that is not public")] = False
     insecure: Annotated[bool, Doc("http without TLS, to another machine than this one")] = False
     embeddings: Annotated[
@@ -122,13 +126,21 @@ def _add(fleet: Any, name: str, data: Any, document: Document) -> None:
         limits.concurrency,
         limits.queue,
         entry.private or _is_loopback(urlsplit(entry.base_url).hostname or ""),
+        entry.idempotency_header or "",
     )
     if entry.embeddings:
         fleet.embedder[name] = endpoint, price
         return
     family = entry.family or entry.model.split("/")[-1].split("-")[0].lower()
     fleet.targets[name] = Target(
-        name, entry.provider, entry.model, family, limits.rpm, limits.tpm, domain=entry.domain or ""
+        name,
+        entry.provider,
+        entry.model,
+        family,
+        limits.rpm,
+        limits.tpm,
+        domain=entry.domain or "",
+        knows_repeats=entry.idempotency_header is not None,
     )
     fleet.prices[name] = price
     own = entry.max_input_tokens
@@ -189,14 +201,20 @@ def _secret_mistakes(entry: LiveDeployment) -> Iterator[tuple[str, str]]:
     """(key, what would be right) of keys and headers that cannot be sent."""
     if entry.api_key_env is not None:
         yield from (("api_key_env", line) for line in _variable_mistakes(entry.api_key_env))
+    if entry.idempotency_header is not None and not _may_set(entry.idempotency_header):
+        yield "idempotency_header", f"{entry.idempotency_header!r} cannot be set here"
     for name, value in entry.headers.items():
-        if not HEADER.fullmatch(name) or name.lower() in RESERVED:
+        if not _may_set(name):
             yield "headers", f"{name!r} cannot be set here"
         elif value.startswith(FROM_ENVIRONMENT):
             variable = value.removeprefix(FROM_ENVIRONMENT)
             yield from (("headers", line) for line in _variable_mistakes(variable))
         elif not value.isprintable() or not value.isascii():
             yield "headers", f"the value of {name} has characters that no header can have"
+
+
+def _may_set(header: str) -> bool:
+    return HEADER.fullmatch(header) is not None and header.lower() not in RESERVED
 
 
 def _variable_mistakes(name: str) -> Iterator[str]:

@@ -22,6 +22,7 @@ from simroute.live.forms import same_text
 from simroute.live.guarded import Guarded
 from simroute.live.inert import asked
 from simroute.live.ledgers import open_ledger
+from simroute.live.log import name_of_run
 from simroute.live.meanings import Embedder, Meanings, notes
 from simroute.live.money import meter_of
 from simroute.live.opened import Opened
@@ -126,6 +127,7 @@ class Gateway:
             "chance": chance,
             "abandoned": abandoned,
             "agrees": agrees,
+            "run": name_of_run(),
         }
         self._ids = count()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -169,7 +171,7 @@ class Gateway:
     @property
     def notes(self) -> list[str]:
         """What whoever starts it should know."""
-        return notes(self.serving.layers)
+        return notes(self.serving.layers, self.serving.fleet)
 
     @property
     def epoch(self) -> float:

@@ -29,6 +29,11 @@ SALT, SALT_BYTES = ".salt", 32
 UNKNOWN = "-"
 
 
+def name_of_run() -> str:
+    """What tells this run of a gateway from all others: in each, requests count from 0."""
+    return secrets.token_hex(4)
+
+
 class RowLog:
     """Writes rows to `folder` in a thread of its own: a call never waits for a disk.
 
@@ -46,7 +51,7 @@ class RowLog:
         self.lost = 0
         self.targets = targets
         self._epoch = epoch
-        self._run = secrets.token_hex(4)  # requests of each process count from 0
+        self._run = name_of_run()
         self._tries: dict[int, list[Row]] = {}
         self._waiting: queue.Queue[tuple[str, dict[str, Any]] | None] = queue.Queue(MOST_WAITING)
         try:

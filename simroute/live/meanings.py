@@ -65,8 +65,20 @@ def is_semantic(layer: Any) -> bool:
     return bool(layer.kind == "cache" and layer.match != "exact")
 
 
-def notes(layers: Mapping[str, Any]) -> list[str]:
+def notes(layers: Mapping[str, Any], fleet: Fleet) -> list[str]:
     """What whoever starts them should know."""
+    known = any(target.knows_repeats for target in fleet.targets.values())
+    keyed = [] if known else [n for n, e in layers.items() if getattr(e, "idempotency_key", False)]
+    return [
+        *(
+            f"{name}.idempotency_key: no deployment has an idempotency_header, so none is sent"
+            for name in keyed
+        ),
+        *_of_thresholds(layers),
+    ]
+
+
+def _of_thresholds(layers: Mapping[str, Any]) -> list[str]:
     return [
         f"{name}.threshold: {layer.threshold:g} was simulated with other embeddings than yours; "
         "docs/live.md shows how to measure one's own"

@@ -20,6 +20,7 @@ from simroute.models import spec
 from simroute.models.faults import OutageWindow, Timeline, affected_deployments
 from simroute.models.questions import BLOCK
 from simroute.worlds.sim.kernel import CallingTask
+from simroute.worlds.sim.repeats import SendKey
 from simroute.worlds.sim.request import OpenBlock, SimRequest
 
 MOST_NAMED = 10_000
@@ -27,6 +28,8 @@ MOST_NAMED = 10_000
 MOST_OPEN = 64
 """Blocks of requests whose draws are remembered."""
 CONTROL = "control"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+"""As draft-ietf-httpapi-idempotency-key-header and Stripe have it."""
 BROKEN = frozenset({"refused", "unreachable", "reset"})
 """Failures of a connection: it ends without an answer."""
 
@@ -58,6 +61,7 @@ class Providers:
         self._known = 0
         self._sent: Counter[str] = Counter()
         self._named: OrderedDict[int, SimRequest] = OrderedDict()
+        self._repeats: OrderedDict[tuple[str, str], tuple[SimRequest, SendKey]] = OrderedDict()
         self._outages: dict[str, spec.Outage] = {}
         self._windows: list[OutageWindow] = []
         self.breaking = self._breaking()
@@ -71,12 +75,22 @@ class Providers:
         """Seconds of the scenario."""
         return (self._loop.time() - self._began) * self.speed
 
-    def exchange(self, target: str, streamed: bool, number: int | None) -> Exchange:
+    def exchange(
+        self, target: str, streamed: bool, number: int | None, key: str | None = None
+    ) -> Exchange:
         """One call. number: which request of the scenario it is; else it behaves as the next one of
-        the scenario at this deployment."""
-        request = self._request(target, number)
+        the scenario at this deployment. key: an idempotency key; the call is that of the first with
+        it, where the deployment knows such keys."""
+        if key is None or not self.world.targets[target].knows_repeats:
+            request, known = self._request(target, number), None
+        elif (target, key) in self._repeats:
+            request, known = self._repeats[target, key]
+        else:
+            request, known = self._repeats[target, key] = self._request(target, number), SendKey()
+            if len(self._repeats) > MOST_NAMED:
+                self._repeats.popitem(last=False)
         request.streamed = streamed
-        return Exchange(self, request, target)
+        return Exchange(self, Call(request, target, key=known))
 
     def uniform(self, layer: str, stream: str, call: Call) -> float:
         """What a layer draws in the simulation for the request of the scenario that a call's
@@ -186,10 +200,12 @@ class Exchange:
     first: its outcome; for a stream, that of the first token. `cancel` gives it up.
     """
 
-    def __init__(self, providers: Providers, request: SimRequest, target: str) -> None:
-        self.request, self.target = request, target
-        self._providers, self._kernel = providers, providers.world.kernel
-        self.attempt = providers.world.send(Call(request, target))
+    def __init__(self, providers: Providers, call: Call) -> None:
+        self.request: Any = call.request
+        self.target = str(call.target)
+        world = providers.world
+        self._providers, self._kernel = providers, world.kernel
+        self.attempt = world.send_keyed(call) if world.knows_repeats else world.send(call)
         self._task: CallingTask | None = None
 
     async def first(self) -> Outcome:

@@ -9,7 +9,7 @@ from typing import Any
 from simroute.config import yaml_reader
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
-from simroute.mock.realtime import Providers
+from simroute.mock.realtime import IDEMPOTENCY_HEADER, Providers
 from simroute.mock.server import MockServer
 from simroute.sockets import Listener, is_loopback, parse_listen, until_stopped
 
@@ -70,6 +70,8 @@ def deployment_entries(
             "base_url": f"{address}/{name}/v1",
             "price": listed,
         } | ({"limits": granted} if granted else {})
+        if model.target.knows_repeats:
+            entries[name]["idempotency_header"] = IDEMPOTENCY_HEADER
     return entries
 
 

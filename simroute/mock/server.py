@@ -16,7 +16,7 @@ from simroute.core import Outcome
 from simroute.errors import InputError
 from simroute.mock import refusals, styles
 from simroute.mock.control import may_control, parse, read_control, read_outage
-from simroute.mock.realtime import BROKEN, Exchange, Providers
+from simroute.mock.realtime import BROKEN, IDEMPOTENCY_HEADER, Exchange, Providers
 from simroute.mock.refusals import Refused
 from simroute.mock.styles import CompletionEvents, MessageEvents, Said
 from simroute.models.limits import RateLimit
@@ -76,7 +76,8 @@ class MockServer:
             body = await _read(request)
         except ValueError as error:
             return _error(Refused(deployment.provider, 400, str(error)))
-        exchange = self.providers.exchange(name, body.get("stream") is True, _number(body))
+        key = request.headers.get(IDEMPOTENCY_HEADER)
+        exchange = self.providers.exchange(name, body.get("stream") is True, _number(body), key)
         try:
             outcome = await exchange.first()
             return await self._answer(request, body, exchange, outcome, is_message)

@@ -23,4 +23,5 @@ def as_target(
     )
     window = min(limits.window for limits in granted)
     domain = deployment.domain or ""
-    return Target(name, deployment.provider, deployment.model, family, rpm, tpm, window, domain)
+    provider, model, keys = deployment.provider, deployment.model, deployment.idempotency_keys
+    return Target(name, provider, model, family, rpm, tpm, window, domain, keys)

@@ -151,7 +151,7 @@ class Cascade:
         votes, answers = Votes(names), dict[str, Outcome]()
 
         async def sample(name: str) -> Outcome:
-            outcome = await send(call)
+            outcome = await send(call.unkeyed())
             if outcome.rest is not None:
                 outcome = await outcome.rest
             said = await world.conclusion(call, outcome, self.common) if outcome.ok else None

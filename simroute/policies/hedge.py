@@ -100,6 +100,7 @@ class Hedge:
     async def _copy(self, number: int, race: Race) -> Outcome:
         target, world = race.order[number], race.world
         call = race.call if target is None else race.call.to(target)
+        call = call.unkeyed() if number else call  # a copy is to be another answer
         began = world.now()
         outcome = None
         try:

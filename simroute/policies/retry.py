@@ -13,7 +13,7 @@ from simroute.core.target import next_alike
 from simroute.gauges.backoff import Backoff
 from simroute.gauges.pauses import PauseRules, Pauses
 from simroute.gauges.retry_after import RetryAfterRule
-from simroute.gauges.retry_purse import Purse, RetryBudget
+from simroute.gauges.retry_purse import FreePurse, Purse, RetryBudget
 
 QUOTA = "insufficient_quota"
 """A 429 that waiting does not help."""
@@ -32,7 +32,10 @@ class Retry:
     pings, nor the trials of a breaker that wants single sends (its `trial: send`). A pause that one
     deployment asks for is not made before another is asked. Sources: AWS, Exponential Backoff And
     Jitter (2015); Finagle's RetryBudget; gRPC proposal A6; botocore 1.44.5; Brooker, Fixing retries
-    with token buckets and circuit breakers (2022).
+    with token buckets and circuit breakers (2022). For keys: draft-ietf-httpapi-idempotency-key,
+    Stripe's API. OpenAI's and Anthropic's clients make a key for each call, but name no header to
+    send it by (openai 3.57, anthropic 2.14), since the APIs know none ("the API doesn't currently
+    honor an idempotency key", anthropic-sdk-typescript, pull request 1144, August 2026).
 
     Example:
 
@@ -53,9 +56,13 @@ class Retry:
     `where: model` asks another deployment of the same model, which helps where one alone is ill,
     and pauses before it only gain what a crowd of callers needs (`pause_elsewhere`); `deadline`
     spares tries whose caller will be gone: it counts from the request's arrival, whatever layers
-    outside have used of it. A timeout must stand inside, or one hung call is never tried again;
-    inside a breaker a call counts as it ends after all its tries, and so does a trial: unless the
-    breaker says `trial: send`, it is tried again like any other.
+    outside have used of it. With `idempotency_key` a try after a timeout gets the answer of the
+    first send, in what is left of its time, and n tries are billed once, at deployments that know
+    such keys (`idempotency_keys`; live: `idempotency_header`) and go on working when nobody waits;
+    what failed is tried anew, and copies of a hedge inside are works of their own. A timeout must
+    stand inside, or one hung call is never tried again; inside a breaker a call counts as it ends
+    after all its tries, and so does a trial: unless the breaker says `trial: send`, it is tried
+    again like any other.
     """
 
     attempts: Annotated[Positive, Doc("sends in all, the first included")] = 2
@@ -86,6 +93,10 @@ class Retry:
         bool,
         Doc("pause after the last try too, as clients do whose loop sleeps after each failure"),
     ] = False
+    idempotency_key: Annotated[
+        bool,
+        Doc("all tries carry one key, so that who knows such keys works, and bills, once"),
+    ] = False
     deadline: Annotated[
         Period | None,
         Doc("no retry that could not end within so long of the request's arrival"),
@@ -93,28 +104,30 @@ class Retry:
     takes: Annotated[Seconds, Doc("what a try takes at least, for `deadline`")] = 0.0
 
     def __post_init__(self) -> None:
-        self._purse = None if self.budget is None else Purse(self.budget)
+        self._purse = FreePurse() if self.budget is None else Purse(self.budget)
+        self._is_plain = self.budget is None and not self.idempotency_key
         throttled = self.backoff if self.throttled is None else self.throttled
         most = self.max_retry_after if self.retry_after else None
         self._pauses = PauseRules(self.backoff, throttled, self.retry_after_rule, most)
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        purse = self._purse
-        if purse is None:
+        if self._is_plain:
             outcome = await send(call)
             return (
                 outcome if outcome[STATUS] == 200 else await self._again(outcome, call, send, world)
             )
-        purse.came(world.now())
+        if self.idempotency_key and not call.once:
+            call = world.keyed(call)
+        self._purse.came(world.now())
         outcome = self._told(await send(call), world)
         if outcome.status != 200:
             return await self._again(outcome, call, send, world)
-        purse.succeeded(world.now(), None)
+        self._purse.succeeded(world.now(), None)
         return outcome
 
     async def _again(self, outcome: Outcome, call: Call, send: Send, world: World) -> Outcome:
         pauses = Pauses(self._pauses, lambda stream: world.uniform(stream, call))
-        purse, paid = self._purse, None
+        purse, paid = self._purse, None  # nothing is paid for the first send
         tries = 1 if call.once else self.attempts
         for attempt in range(1, tries + (self.last_pause and not call.once)):
             other = self._other(call, world)
@@ -128,14 +141,14 @@ class Retry:
             if attempt == tries:
                 await world.sleep(wait)
                 break
-            paid = 0.0 if purse is None else purse.pay(world.now(), outcome.status)
+            paid = purse.pay(world.now(), outcome.status)
             if paid is None:
                 break
             world.emit("retried", call, target=call.target, status=outcome.status, wait=wait)
             await world.sleep(wait)
             call = call if other is None else call.to(other)
             outcome = self._told(await send(call), world)
-        if purse is not None and outcome.ok:
+        if outcome.ok:
             purse.succeeded(world.now(), paid)
         return outcome
 
@@ -159,6 +172,6 @@ class Retry:
         return then + self.takes > end
 
     def _told(self, outcome: Outcome, world: World) -> Outcome:
-        if self._purse is not None and not outcome.by:
+        if not outcome.by:
             self._purse.ended(world.now(), outcome.ok, outcome.status in self.statuses)
         return outcome

@@ -10,6 +10,7 @@ from simroute.gauges.line import Order
 from simroute.policies.breaker import Breaker
 from simroute.policies.budget import Budget
 from simroute.policies.cache import Cache
+from simroute.policies.cascade import Cascade
 from simroute.policies.concurrency import Concurrency
 from simroute.policies.fallback import Fallback
 from simroute.policies.fan_out import FanOut
@@ -46,6 +47,9 @@ from simroute.policies.timeout import Timeout
         ({"s": Shed()}, "s.in_flight: names no work"),
         ({"fallback": Fallback(), "t": StaticAnswer()}, "t.text: is a success for fallback"),
         ({"b": Budget(sums={"u1": 3.0})}, "b.sums: are by account"),
+        ({"b": Budget(period="day", window=60.0)}, "b.window: is that of period: rolling"),
+        ({"q": Queue(statuses=())}, "q.statuses: none is named"),
+        ({"t": StaticAnswer(statuses=())}, "t.statuses: none is named"),
         ({"c": Cache(threshold=0.9)}, "c.threshold: an exact cache compares nothing"),
         ({"c": Cache(scale="gptcache")}, "c.scale: is that of threshold"),
         ({"c": Cache(failures_ttl=5.0, failures=())}, "c.failures: none is named"),
@@ -83,6 +87,12 @@ def test_a_setting_that_does_nothing_is_told(layers, start):
         ({"b": Breaker(consecutive=True, window=99.0)}, "b.window: is a time, and consecutive"),
         ({"b": Breaker(rate=0.5, trial_calls=4, successes=3)}, "b.successes: trial_calls are"),
         ({"f": FanOut(targets=("first",))}, "f.targets: one is asked"),
+        ({"c": Cascade(max_escalated=0.0)}, "c.max_escalated: 0 gives every answer of the first"),
+        ({"c": Cascade(steps=("a", "b", "a"))}, "c.steps: a stands there twice"),
+        (
+            {"r": Retry(retry_after=False, max_retry_after=5.0), "t": Timeout(30.0)},
+            "r.max_retry_after: is not looked at",
+        ),
         ({"r": Retry(attempts=1), "t": Timeout(30.0)}, "r.attempts: 1 is the first send alone"),
         ({"r": Retry(statuses=()), "t": Timeout(30.0)}, "r.statuses: no failure is named"),
         (

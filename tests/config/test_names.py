@@ -56,6 +56,28 @@ def logged(folder: Path, policy: str, scenario: str | None = None, **columns: st
 
 
 @pytest.mark.parametrize(
+    ("by", "near", "known"),
+    [
+        ("task", "chta", "chat"),
+        ("feature", "mialer", "mailer"),
+        ("model", "m2", "m"),
+        ("target", "secnod", "second"),
+        ("provider", "thme", "them"),
+    ],
+)
+def test_sums_are_of_accounts_that_there_are(tmp_path, by, near, known):
+    """A name that is near to one is refused, another is noted, and the right one is not."""
+    policy = f"budget: {{usd: 1, by: {by}, sums: {{NAME: 2}}}}"
+    with pytest.raises(InputError) as found:
+        named(tmp_path, policy.replace("NAME", near))
+    assert f"budget.sums.{near}: there is no such" in found.value.lines[0]
+    assert f"did you mean {known}?" in found.value.lines[0]
+    (note,) = named(tmp_path, policy.replace("NAME", "nobody-at-all")).notes
+    assert "budget.sums.nobody-at-all: nothing here has the" in note
+    assert named(tmp_path, policy.replace("NAME", known)).notes == []
+
+
+@pytest.mark.parametrize(
     ("policy", "key", "near"),
     [
         (

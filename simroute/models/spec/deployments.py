@@ -195,6 +195,13 @@ class Deployment:
             "(until hang_limit), of those that are not cut"
         ),
     ] = 0.0
+    idempotency_keys: Annotated[
+        bool,
+        Doc(
+            "a send that is repeated with the same key (retry.idempotency_key) gets the answer of "
+            "the first one and is billed once, as long as that was answered or will be"
+        ),
+    ] = False
     prompt_cache: Annotated[
         PromptCache | None,
         Doc("beginnings of prompts that the provider keeps; default: none, or a trace's own"),

@@ -29,6 +29,7 @@ class Endpoint:
 
     headers: besides the key. concurrency: calls at once, None for any number; queue: how many may
     wait for one of these. private: its host may have an address that is not public.
+    idempotency_header: by which it knows repeated sends, "" where it does not.
     """
 
     base_url: str
@@ -39,6 +40,7 @@ class Endpoint:
     concurrency: int | None = None
     queue: int = 0
     private: bool = False
+    idempotency_header: str = ""
 
 
 class Slots:
@@ -218,18 +220,22 @@ class Pool:
         self.model = b'{"model":%s,' % json.dumps(endpoint.model).encode()
         self._connections: Connections | None = None
 
-    async def post(self, body: bytes, connect_s: float | None = None) -> Reply:
-        """Sends; a connection that the provider had closed meanwhile, without a byte of an answer,
-        is replaced by a fresh one, once."""
+    async def post(self, body: bytes, connect_s: float | None = None, key: str = "") -> Reply:
+        """Sends, with an idempotency key where there is one; a connection that the provider had
+        closed meanwhile, without a byte of an answer, is replaced by a fresh one, once."""
+        head, header = b"%d\r\n" % len(body), self.endpoint.idempotency_header
+        if key and header:
+            head += f"{header}: {key}\r\n".encode()
+        sent = head + b"\r\n" + body
         connections = self._connections or self._connect()
         connection = await connections.take(self._asked, False, connect_s)
         talk: Any = connection.protocol
         try:
-            return await self._exchange(connection, body)
+            return await self._exchange(connection, sent)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if not (talk.calls > 1 and talk.is_silent):
                 raise
-        return await self._exchange(await connections.take(self._asked, True, connect_s), body)
+        return await self._exchange(await connections.take(self._asked, True, connect_s), sent)
 
     def _connect(self) -> Connections:
         """Now that there is a loop."""
@@ -251,13 +257,14 @@ class Pool:
         self._connections = Connections(self.endpoint.private)
         return self._connections
 
-    async def _exchange(self, connection: Any, body: bytes) -> Reply:
+    async def _exchange(self, connection: Any, sent: bytes) -> Reply:
+        """sent: the rest of the head, from the length of the body on, and the body."""
         talk = connection.protocol
         try:
             talk.set_response_params(
                 read_until_eof=True, auto_decompress=False, read_bufsize=BUFFER_BYTES
             )
-            talk.transport.write(b"%s%d\r\n\r\n%s" % (self._head, len(body), body))
+            talk.transport.write(self._head + sent)
             while True:
                 head, content = await talk.read()
                 if not 100 <= head.code < 200 or head.code == 101:

@@ -74,6 +74,7 @@ class Exchange:
     def __init__(self, call: Call, pool: Pool) -> None:
         self._pool, self._target = pool, str(call.target)
         self._request: Any = call.request
+        self._key = "" if call.key is None else call.key.of(self._target)
         self._response: Reply | None = None
         self._is_closed = self.is_handed_on = False
 
@@ -87,7 +88,8 @@ class Exchange:
     async def run(self) -> Outcome:
         try:
             body = self._pool.model + self._request.payload[1:]
-            self._response = response = await self._pool.post(body, self._request.connect_s)
+            posted = self._pool.post(body, self._request.connect_s, self._key)
+            self._response = response = await posted
             self._pool.told = response.headers
             if response.status != 200:
                 return await self._failure(response)

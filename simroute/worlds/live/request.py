@@ -11,6 +11,32 @@ from simroute.core import Rest
 PING = b'{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}'
 
 
+class SendKey:
+    """An idempotency key, and what has been counted for sends with it that were given up: by target
+    nano-USD, and the part of them that the estimate of `unbilled` holds as well."""
+
+    __slots__ = ("_numbers", "_value", "given_up")
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        self._numbers: dict[str, int] = {}
+        self.given_up: dict[str, tuple[int, int]] = {}
+
+    def of(self, target: str) -> str:
+        """The key there: no two targets have the same, since their models differ."""
+        return f"{self._value}-{self._numbers.setdefault(target, len(self._numbers))}"
+
+    def take_back(self, request: LiveRequest, target: str) -> int:
+        """There is another bill, or estimate, for the work of a send that was given up: returns
+        what had been counted for it."""
+        if target not in self.given_up:
+            return 0
+        nano, twice = self.given_up.pop(target)
+        request.unbilled.remove(target)
+        request.twice_nano -= twice
+        return nano
+
+
 @dataclass(eq=False, slots=True)
 class LiveRequest:
     """A request of a caller. `payload` is what the transport sends: the body in JSON, without its

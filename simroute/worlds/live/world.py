@@ -16,7 +16,7 @@ from simroute.core.target import permits
 from simroute.worlds.live import kernel
 from simroute.worlds.live.answers import Whole, whole_of
 from simroute.worlds.live.experts import ExpertFunctions, Experts
-from simroute.worlds.live.request import LiveRequest, copied, pinging
+from simroute.worlds.live.request import LiveRequest, SendKey, copied, pinging
 from simroute.worlds.live.rows import Row, arrived_tokens, cut_off
 from simroute.worlds.live.seams import Semantics, Transport
 from simroute.worlds.periods import Periods
@@ -57,7 +57,7 @@ class View:
         self.emit = partial(world.emit, layer, replica)
         self.uniform = partial(world.uniform, layer)
         self.ping, self.copy = partial(world.ping, replica), partial(world.copy, replica)
-        self.forbid = world.forbid
+        self.forbid, self.keyed = world.forbid, world.keyed
 
     def logged(self, call: Call) -> Logged | None:
         return None  # a live call is in no log
@@ -83,7 +83,8 @@ class LiveWorld:
     providers stop when a call is given up, "runs_on" if they may go on and bill all of it.
     windows: tokens that a prompt may have, by target, where that is known. chance: what draws for
     layers, by layer, name and call, instead of the seed. takes: what a time of a model's is
-    worth here. agrees: whether a stored answer says the same as a fresh one.
+    worth here. agrees: whether a stored answer says the same as a fresh one. run: tells its
+    idempotency keys from those of all other gateways.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class LiveWorld:
         takes: Callable[[float], Awaitable[None]] = _at_once,
         windows: Mapping[str, int | None] = NO_WINDOWS,
         agrees: Callable[[Any, Any], bool] = operator.eq,
+        run: str = "",
     ) -> None:
         self.known, self._prices, self._transport, self.stacks = targets, prices, transport, stacks
         self._seed, self._rows, self._events = seed, rows, events
@@ -112,7 +114,7 @@ class LiveWorld:
         # what the transport has read, where it reads such things
         said: Any = getattr(transport, "allowances", None)
         self.allowances: Callable[[str], Mapping[str, Allowance]] = said or (lambda target: {})
-        self.agrees = agrees
+        self.agrees, self._run = agrees, run
         self._entries = [
             stack(layers, self.send, partial(self.view, replica))
             for replica, layers in enumerate(stacks)
@@ -188,7 +190,8 @@ class LiveWorld:
         request.attempts += 1
         request.under_way += 1
         number = request.sends[target] = request.sends.get(target, 0) + 1
-        place = request.attempts, number, target, kernel.now(), call.probe
+        key = call.key if self.known[target].knows_repeats else None
+        place = request.attempts, number, target, kernel.now(), call.probe, key
         try:
             outcome = await self._transport.send(call.to(target))
         except asyncio.CancelledError as cut:
@@ -204,23 +207,28 @@ class LiveWorld:
     def _add_row(
         self,
         request: Any,
-        place: tuple[int, int, str, float, bool],
+        place: tuple[int, int, str, float, bool, SendKey | None],
         answer: Any,
         outcome: Outcome,
     ) -> None:
         """An attempt has ended: bills it, and makes its row. answer: all of it, what came, or what
         cut it off."""
         request.under_way -= 1
-        attempt, number, target, start, probe = place
+        attempt, number, target, start, probe, key = place
         usage: Any = getattr(outcome.answer, "usage", None)
         tokens_in, tokens_out = outcome.input_tokens, outcome.output_tokens
         nano, abandoned = round(outcome.usd * 1e9), outcome.status == 499
         if abandoned:
             tokens_in, tokens_out = request.input_tokens, arrived_tokens(answer)
             nano = round(self._prices[target].of(tokens_in, tokens_out) * 1e9)
-            if not self._stops:  # what it will be in the end is estimated, its input included
-                request.unbilled.append(target)
-                request.twice_nano += round(self._prices[target].of(tokens_in, 0) * 1e9)
+        before = key.take_back(request, target) if key and (abandoned or outcome.ok) else 0
+        nano = max(0, nano - before)
+        if abandoned and not self._stops:  # what it will be is estimated, its input included
+            twice = round(self._prices[target].of(tokens_in, 0) * 1e9)
+            request.unbilled.append(target)
+            request.twice_nano += twice
+            if key:
+                key.given_up[target] = before + nano, twice
         request.nano += nano
         if self._rows is None:
             return
@@ -314,6 +322,14 @@ class LiveWorld:
     def forbid(self, call: Call, forbids: frozenset[str]) -> None:
         request: Any = call.request
         request.forbids |= forbids
+
+    def keyed(self, call: Call) -> Call:
+        known = self.known.values()
+        if call.key is not None or not any(target.knows_repeats for target in known):
+            return call
+        request: Any = call.request
+        number = request.asked["", "key"] = request.asked.get(("", "key"), 0) + 1
+        return call._replace(key=SendKey(f"{self._run}-{request.id}-{number}"))
 
     def ping(self, replica: int, target: str) -> Call:
         self._pings += 1

@@ -46,6 +46,7 @@ class Attempt(Service):
     abandoned: bool
     left: float  # when the one that waited for an abandoned call stopped waiting
     cause: str  # why it failed, once it has: as `Outcome.cause` has it
+    key: Any  # a `SendKey`, where a deployment knows repeated sends
 
     __slots__ = tuple(__annotations__)
     __init__ = object.__init__  # `start` sets the fields

@@ -103,11 +103,15 @@ class Upstream:
             else:
                 self._refuse(attempt, 429, "rate_limited", limits.retry_after(wait))
         elif full:
-            attempt.due = math.inf
-            attempt.turn = Wake() if request.streamed else None
-            self.waiting.append(attempt)
+            self.enter_line(attempt)
         else:
             self.begin(attempt, now)
+
+    def enter_line(self, attempt: Attempt) -> None:
+        """It waits for a slot."""
+        attempt.status, attempt.began, attempt.due = 0, -1.0, math.inf
+        attempt.turn = Wake() if attempt.request.streamed else None
+        self.waiting.append(attempt)
 
     def draw(self, block: OpenBlock, number: int) -> tuple[Any, ...]:
         """Draws what the `number`-th send (from 0) of each request of a block meets here."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from simpy import Environment
 
 from simroute.core import Call, Outcome, Target, stack
+from simroute.core.call import KEY
 from simroute.core.stack import background_work, restricts
 from simroute.core.target import permits
 from simroute.core.world import Send
@@ -25,6 +26,7 @@ from simroute.worlds.sim.callers import Callers
 from simroute.worlds.sim.events import RESTING
 from simroute.worlds.sim.experts import Experts
 from simroute.worlds.sim.kernel import Kernel, Task, collector_paused, iterate
+from simroute.worlds.sim.repeats import SendKey, knowing_repeats
 from simroute.worlds.sim.request import NOBODY, OpenBlock, SimRequest
 from simroute.worlds.sim.senses import Senses
 from simroute.worlds.sim.upstream import CappedUpstream, Upstream
@@ -65,7 +67,7 @@ class View:
         self.emit = partial(world.emit, layer, replica)
         self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
         self.ping, self.copy = partial(world.ping, replica), partial(world.copy, replica)
-        self.forbid = world.forbid
+        self.forbid, self.keyed = world.forbid, world.keyed
 
 
 class SimWorld:
@@ -94,9 +96,13 @@ class SimWorld:
         self.upstreams: dict[str | None, Upstream] = {}
         for index, model in enumerate(self.models):
             capped = model.spec.max_output_tokens is not None and self.endpoint is Upstream
-            self.upstreams[model.target.name] = (CappedUpstream if capped else self.endpoint)(
+            kind = CappedUpstream if capped else self.endpoint
+            if model.target.knows_repeats:
+                kind = knowing_repeats(kind)
+            self.upstreams[model.target.name] = kind(
                 self.kernel, ledger, index, model, scenario, weather.end_s
             )
+        self.knows_repeats = any(target.knows_repeats for target in self.targets.values())
         self.upstreams[None] = next(iter(self.upstreams.values()))
         residency = Residency(scenario, weather.users, weather.features)
         self.forbidden = residency if residency else None
@@ -122,7 +128,9 @@ class SimWorld:
     @property
     def way_out(self) -> Send:
         """What the innermost layer sends by."""
-        return self._send_if_permitted if self.restricted else self.send
+        if self.restricted:
+            return self._send_if_permitted
+        return self.send_keyed if self.knows_repeats else self.send
 
     # -- the run -----------------------------------------------------------------------------------
 
@@ -188,7 +196,7 @@ class SimWorld:
         entries, idle = self.entries, self._idle
         request: Any = yield
         while True:
-            work: Any = entries[request.replica](new(Call, (request, None, False, False)))
+            work: Any = entries[request.replica](new(Call, (request, None, False, False, None)))
             if work.__class__ is not CoroutineType:
                 work = iterate(work)
             while work is not None:
@@ -204,13 +212,25 @@ class SimWorld:
         attempt.upstream, attempt.call = self.upstreams[call[1]], call
         return attempt
 
+    def send_keyed(self, call: Call) -> Attempt:
+        """The same where a deployment knows repeated sends."""
+        attempt = self.send(call)
+        attempt.key = call[KEY]
+        return attempt
+
     def _send_if_permitted(self, call: Call) -> Awaitable[Outcome]:
         """The same where requests may forbid providers: what goes there is refused, whatever the
         layers know of it."""
         upstream, request = self.upstreams[call[1]], call[0]
         if request.forbids and not permits(request.forbids, upstream.target):
             return Refusal(upstream.name)
-        return self.send(call)
+        return self.send_keyed(call) if self.knows_repeats else self.send(call)
+
+    def keyed(self, call: Call) -> Call:
+        """The call with an idempotency key, where anybody knows such keys."""
+        if call[KEY] is not None or not self.knows_repeats:
+            return call
+        return call._replace(key=SendKey())
 
     def forbid(self, call: Call, forbids: frozenset[str]) -> None:
         """From now on the request must not be seen by these."""
