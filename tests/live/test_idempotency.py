@@ -115,6 +115,7 @@ def test_tries_of_one_request_carry_one_key_and_other_requests_another():
 
 
 def test_without_a_header_none_is_sent():
+    """Whatever the policy says."""
     heads, _ = heads_of([(0.1, http(b"{}", "503 No")), (0.1, whole())], 3)
     assert keys_of(heads) == [None] * 3
 
@@ -133,6 +134,7 @@ def test_the_bill_of_a_repeat_replaces_the_estimate_of_what_was_given_up(keyed):
 
 @pytest.mark.parametrize("name", ["Content-Length", "two words", ""])
 def test_a_header_that_cannot_be_sent_is_refused(name):
+    """One of the gateway's own, or none."""
     entry = {**ENTRY, "base_url": "http://127.0.0.1:9/v1", "idempotency_header": name}
     with pytest.raises(InputError, match="idempotency_header"):
         read_fleet({"a": entry})

@@ -64,6 +64,7 @@ def test_an_answer_that_is_there_already_comes_at_once_and_is_paid():
 
 
 def test_a_stream_that_is_there_already_comes_whole():
+    """Its first token was late at 3 s, and its end is past at 12 s."""
     layers = {"retry": retry(pause=9.0), "timeout": Timeout(first_token=3.0)}
     log = play(layers, {"a": [Step(8.0, first=5.0)]}, streamed=True, idempotency_keys=True)
     assert [(start, status) for start, _, _, status, _ in log.attempts] == [(0.0, 499), (12.0, 200)]
@@ -128,6 +129,7 @@ def test_in_the_line_a_repeat_has_the_place_of_the_first():
 
 
 def test_busy_seconds_count_the_work_once():
+    """Ten seconds of each answer, as far as they are within the horizon."""
     layers = {"retry": retry(4), "timeout": Timeout(total=3.0)}
     world, _ = scripted_world(
         layers,
