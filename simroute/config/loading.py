@@ -374,4 +374,6 @@ def _funded(layer: Any, scenario: spec.Scenario) -> Any:
         key: getattr(layer, key) or getattr(ours, key)
         for key in ("period", "zone", "reset", "window")
     }
+    if calendar["period"] != "rolling":
+        calendar["window"] = layer.window
     return replace(layer, usd=ours.usd, **calendar)
