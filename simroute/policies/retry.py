@@ -30,12 +30,18 @@ class Retry:
     What a layer further in refused is not tried again: it would only be refused again. Nor is a 429
     for a quota that is used up (error insufficient_quota), whose Retry-After none knows. Nor are
     pings, nor the trials of a breaker that wants single sends (its `trial: send`). A pause that one
-    deployment asks for is not made before another is asked. Sources: AWS, Exponential Backoff And
-    Jitter (2015); Finagle's RetryBudget; gRPC proposal A6; botocore 1.44.5; Brooker, Fixing retries
-    with token buckets and circuit breakers (2022). For keys: draft-ietf-httpapi-idempotency-key,
-    Stripe's API. OpenAI's and Anthropic's clients make a key for each call, but name no header to
-    send it by (openai 3.57, anthropic 2.14), since the APIs know none ("the API doesn't currently
-    honor an idempotency key", anthropic-sdk-typescript, pull request 1144, August 2026).
+    deployment asks for is not made before another is asked.
+
+    With `idempotency_key` a try after a timeout gets the answer of the first send, in what is left
+    of its time, and both are billed once, at deployments that know such keys (`idempotency_keys`;
+    live: `idempotency_header`) and go on working when nobody waits. What failed is tried anew, and
+    copies of a hedge inside are works of their own.
+
+    Sources: AWS, Exponential Backoff And Jitter (2015); Finagle's RetryBudget; gRPC proposal A6;
+    botocore 1.44.5; Brooker, Fixing retries with token buckets and circuit breakers (2022); for
+    keys draft-ietf-httpapi-idempotency-key-header and Stripe's API. (OpenAI's and Anthropic's
+    clients make a key for each call and name no header to send it by, openai 3.57 and anthropic
+    2.14; Anthropic's API honours none: anthropic-sdk-typescript, pull request 1144, August 2026.)
 
     Example:
 
@@ -56,13 +62,10 @@ class Retry:
     `where: model` asks another deployment of the same model, which helps where one alone is ill,
     and pauses before it only gain what a crowd of callers needs (`pause_elsewhere`); `deadline`
     spares tries whose caller will be gone: it counts from the request's arrival, whatever layers
-    outside have used of it. With `idempotency_key` a try after a timeout gets the answer of the
-    first send, in what is left of its time, and n tries are billed once, at deployments that know
-    such keys (`idempotency_keys`; live: `idempotency_header`) and go on working when nobody waits;
-    what failed is tried anew, and copies of a hedge inside are works of their own. A timeout must
-    stand inside, or one hung call is never tried again; inside a breaker a call counts as it ends
-    after all its tries, and so does a trial: unless the breaker says `trial: send`, it is tried
-    again like any other.
+    outside have used of it. A timeout
+    must stand inside, or one hung call is never tried again; inside a breaker a call counts as it
+    ends after all its tries, and so does a trial: unless the breaker says `trial: send`, it is
+    tried again like any other.
     """
 
     attempts: Annotated[Positive, Doc("sends in all, the first included")] = 2
