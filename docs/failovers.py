@@ -13,16 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from simroute.testing.conformance.failoverbench import (
-    cells,
-    differences,
-    parse,
-    play_cell,
-    results,
-    system_of,
-)
-from simroute.testing.conformance.faults import read_setup
-from simroute.testing.conformance.verdict import Differs, Inexpressible
+from simroute.testing.conformance.failoverbench import cells, differences, parse, play_cell, results
+from simroute.testing.conformance.verdict import Differs
 
 ROOT = Path(__file__).parent
 SCORECARD = ROOT.parent.parent / "shared" / "vectors" / "failoverbench.json"
@@ -33,13 +25,6 @@ SHORT = {
     "portkey_oss_1.15.2": "portkey",
     "reference_client": "reference",
 }
-COLD = (
-    "the published answer took .3 to .4 s longer than the same answer took this system in every "
-    "other fault; it is the first fault, so that is probably the start of its process, which is "
-    "not simulated"
-)
-WHY = {f"S01/{name}": COLD for name in ("openai_sdk", "litellm_router", "litellm_router_tuned")}
-"""Cells that differ, and why."""
 INTRODUCTION = """# failoverbench, published and simulated
 
 What ten clients and gateways did against one provider that misbehaves in sixteen ways,
@@ -55,28 +40,40 @@ A cell says the verdict, attempts at the primary and at its fallback, and second
 **p** above, as published; *s* below, simulated. It holds if some draw of the preset's stated
 jitter gives it: verdict and attempts exact, the first gap to a tenth, the total within .3 s or
 5 %. What is shown is the nearest draw: the middle of the jitter where that holds.
+
+Any file of this form is played: a fault is what its name says (a status, once or persistent, with
+`Retry-After 5 s`; `stream stalls after 20 tokens for 20 s`; `no response at all (60 s)`, ...), the
+set-up is what its `setup` says, as published where it says nothing, and a system is the preset of
+its name.
 """
 VERDICTS = """## The verdicts
 
-The benchmark's words, and the rules that give all of its verdicts here (worked out from its
-table, for they are what its rows have in common):
+The benchmark's words and its own checks (`scenarios/catalogue.yaml`, methodology 0.1):
 
-- **fail**: the caller was told that all is well with half an answer, or had heard nothing when
-  it left after 130 s.
+- **fail**: the caller was told that all is well with half an answer; had heard nothing when it left
+  (after 20 to 130 s, by fault); or a check failed that is required:
+    - more than two attempts in 1.5 s where Retry-After says when (S01), more than four in 3 s at a
+      rate limit (S02), more than six at a provider that keeps refusing (S02, S04, S16);
+    - more than a time limit for each try and 10 s for a hang (S06), 45 s for a stall (S09), 8 s for
+      an answer without an end mark (S11);
+    - a second attempt with a prompt that is too long or was refused (S12, S13);
+    - of an outage (S15), with a fallback: a request that was not answered, or the primary not back
+      within 30 s.
 - **safe**: an honest error. Of a prompt that a content filter refused (S13) that is a pass.
 - **pass**: the whole answer; **partial** instead, if
-    - Retry-After was not waited for, or somebody else was asked instead (S01);
+    - the primary was not asked again, or before nine tenths of Retry-After (S01);
     - somebody else was asked where one more try was enough (S03), but not after a broken
       connection (S05);
-    - a hang took more than two time limits of 30 s (S06);
-    - a slow first token was waited for though there was a fallback (S07);
+    - a provider that hangs was asked again (S06);
+    - a slow first token took more than 15 s though there was a fallback (S07);
     - a refused prompt was shopped around (S13).
-- **S15**: pass if all requests of the outage were answered, safe if none was.
 
 What layers know ends at the bytes: that Portkey ends a broken stream as if it were complete,
 and that the SDKs' parsers give up at a malformed event where others skip it, is a property of
 the client in the runner, not of the policy. So Portkey's three failures are told of it, not
-found.
+found. So are the seconds before a client's first attempt, which the provider's log of the published
+runs has: .3 s at the first fault of each Python process (OpenAI's client, LiteLLM's Router), 0.95 s
+at each fault of DeepSeek's harness and .62 s more at its first.
 """
 
 
@@ -90,7 +87,7 @@ def scorecard() -> tuple[list[dict[str, Any]], dict[str, str]]:
 def nearest(item: dict[str, Any]) -> Any:
     """The first draw that is as published, else the one with the fewest differences."""
     wanted, best = parse(item["published"]), None
-    for result in results(item["fault"], item["system"], read_setup(item["setup"])):
+    for result in results(item):
         off = len(differences(wanted, result))
         if best is None or off < best[0]:
             best = off, result
@@ -115,10 +112,6 @@ def tables() -> Iterator[str]:
     known: dict[str, dict[str, tuple[str, str]]] = {}
     sums: dict[str, tuple[Counter[str], Counter[str]]] = {}
     for item in items:
-        try:
-            system_of(item["system"])
-        except Inexpressible:
-            continue
         result = nearest(item)
         known.setdefault(item["fault"], {})[item["system"]] = item["published"], short(result)
         published, ours = sums.setdefault(item["system"], (Counter(), Counter()))
@@ -146,21 +139,15 @@ def tables() -> Iterator[str]:
 
 
 def differing(items: list[dict[str, Any]]) -> Iterator[str]:
-    """Cells that do not hold, with what comes instead and why; systems that are left out."""
-    yield "## What differs\n"
-    held = 0
-    left_out = set()
+    """Cells that do not hold, with what comes instead."""
+    differ = []
     for item in items:
         try:
             play_cell(item)
-            held += 1
         except Differs as difference:
-            yield f"- {item['id']}: {difference}: {WHY[item['id']]}."
-        except Inexpressible:
-            left_out.add(item["system"])
-    yield f"\n{held} of {sum(item['system'] not in left_out for item in items)} cells hold."
-    for name in sorted(left_out):
-        yield f"`{name}` is left out: nothing is known of it but these rows."
+            differ.append(f"- {item['id']}: {difference}.")
+    yield f"{len(items) - len(differ)} of {len(items)} cells hold."
+    yield from ["\n## What differs\n", *differ] if differ else []
 
 
 def page() -> str:

@@ -9,25 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
-from simroute.config import catalogue, yaml_reader
-from simroute.config.loading import build_layers
 from simroute.core import Call, Outcome, Price, Rest, Target
 from simroute.testing import clock
-from simroute.testing.conformance.faults import (
-    FAULTS,
-    SEVERAL,
-    WELL,
-    Answer,
-    SetUp,
-    read_setup,
+from simroute.testing.conformance.failover_checks import PATIENCE, Seen, verdict
+from simroute.testing.conformance.failover_systems import (
+    HANDED_ON,
+    READ_ON,
+    System,
+    layers_of,
+    system_of,
 )
-from simroute.testing.conformance.verdict import Config, Differs, Inexpressible
+from simroute.testing.conformance.faults import WELL, Answer, Fault, fault_of
+from simroute.testing.conformance.verdict import Config, Differs
 from simroute.worlds.live.request import LiveRequest
 from simroute.worlds.live.streams import HeardRest
 from simroute.worlds.live.world import LiveWorld
@@ -37,44 +35,11 @@ TARGETS = {
     PRIMARY: Target(PRIMARY, "one", "model", "model"),
     FALLBACK: Target(FALLBACK, "two", "model", "model"),
 }
-LONG = 3600.0
-"""Seconds: a limit that no fault reaches."""
-
-
-@dataclass(frozen=True)
-class System:
-    """A preset, what of it the benchmark sets, and what its client makes of bytes, which is no
-    layer's matter. strict: an event that cannot be read is an error. hides: the end of a stream
-    that broke off looks like the end of an answer."""
-
-    preset: str
-    sets: Mapping[str, Any]
-    strict: bool = False
-    hides: bool = False
-
-
-READS = {"timeout": {"total": LONG, "first_token": 30.0, "between_chunks": 30.0}}
-LITELLM = {
-    "groups": {"main": ["first"], "backup": ["other_company"]},
-    "fallbacks": {"main": ["backup"]},
-    "timeout": 30.0,
-    "profile": "1.109",
-}
-TUNED = {**LITELLM, "allowed_fails": 1, "cooldown_time": 30.0}
-SYSTEMS = {
-    "direct": System("direct", READS),
-    "openai_sdk": System("openai_sdk", READS, strict=True),
-    "anthropic_sdk": System("anthropic_sdk", READS, strict=True),
-    "langchain": System("langchain", READS, strict=True),
-    "litellm_router_tuned": System("litellm", {"litellm": TUNED}, strict=True),
-    "litellm_router": System("litellm", {"litellm": LITELLM}, strict=True),
-    "litellm_proxy": System("litellm", {"litellm": LITELLM}, strict=True),
-    "portkey": System("portkey", {"timeout": {"total": LONG, "first_token": 30.0}}, hides=True),
-    "bifrost": System("bifrost", {}),
-    "reference": System("reference", {}),
-}
-"""By the beginning of their published names."""
-DRAWS = 60
+UNREADABLE = 422
+"""Stands for a client's own error, which is no status and in no list of them."""
+FIRST = "S01"
+"""The fault with which the published runs began."""
+DRAWS = 120
 """Of the jitter, at most, until one is as published."""
 
 
@@ -84,8 +49,9 @@ def cells(content: Config) -> list[Config]:
         {
             "id": f"{title.split()[0]}/{system}",
             "fault": title.split()[0],
+            "title": title.partition(" ")[2],
             "system": system,
-            "setup": content.get("setup", ""),
+            "setup": content.get("setup") or "",
             "published": published,
         }
         for title, systems in content["scorecard"].items()
@@ -109,7 +75,8 @@ class Result:
     def __str__(self) -> str:
         if self.served is not None:
             answered, asked = self.served
-            said = f"{self.verdict} {answered}/{asked} served, back +{self.back or 0:.0f}s"
+            back = "never" if self.back is None else f"+{self.back:.0f}s"
+            said = f"{self.verdict} {answered}/{asked} served, back {back}"
             return said if self.primary is None else f"{said}, {self.primary} primary attempts"
         gap = "" if self.gap is None else f" gap {self.gap:.1f}"
         return f"{self.verdict} {self.primary}p/{self.fallback}f{gap} total {self.total:.1f}"
@@ -118,12 +85,18 @@ class Result:
 def parse(published: str) -> Result:
     """A cell of the scorecard. Raises ValueError for one that is none."""
     several = re.match(
-        r"(\w+) (\d+)/(\d+) served, back \+([\d.]+)s(?:, (\d+) primary attempts)?$", published
+        r"(\w+) (\d+)/(\d+) served(?:, back(?: on primary)? (?:\+([\d.]+) ?s|never))?"
+        r"(?:, (\d+) primary attempts)?$",
+        published,
     )
     if several:
         verdict, answered, asked, back, attempts = several.groups()
-        primary = None if attempts is None else int(attempts)
-        return Result(verdict, primary, served=(int(answered), int(asked)), back=float(back))
+        return Result(
+            verdict,
+            None if attempts is None else int(attempts),
+            served=(int(answered), int(asked)),
+            back=None if back is None else float(back),
+        )
     single = re.match(
         r"(\w+) (\d+)p/(\d+)f(?: gap ([\d.]+))?(?: total)? ([\d.]+)( TRUNCATED)?$", published
     )
@@ -143,7 +116,7 @@ def play_cell(item: Config) -> None:
     """Raises Differs when no draw gives what was published."""
     wanted = parse(item["published"])
     nearest: tuple[int, str] | None = None
-    for result in results(item["fault"], item["system"], read_setup(item["setup"])):
+    for result in results(item):
         off = differences(wanted, result)
         if not off:
             return
@@ -152,25 +125,16 @@ def play_cell(item: Config) -> None:
     raise Differs(nearest[1] if nearest else "no run")
 
 
-def results(fault: str, system: str, setup: SetUp) -> Iterator[Result]:
+def results(item: Config) -> Iterator[Result]:
     """What the system does, at the middle of its jitter first; one result where it has none."""
-    known = system_of(system)
-    if fault not in FAULTS:
-        raise Inexpressible(f"the fault {fault}")
+    system = system_of(item["system"])
+    fault = fault_of(item["fault"], item.get("title") or "", item.get("setup") or "")
     for number in range(DRAWS):
         jitter = Jitter(number)
-        run = Run(known, fault, setup, jitter)
+        run = Run(system, fault, item["fault"] == FIRST, jitter)
         yield clock.run(run.play())
         if not jitter.asked:
             return
-
-
-def system_of(name: str) -> System:
-    """By its published name, version included."""
-    for known in sorted(SYSTEMS, key=len, reverse=True):
-        if name == known or name.startswith(f"{known}_"):
-            return SYSTEMS[known]
-    raise Inexpressible(f"a system without a preset: {name}")
 
 
 def differences(wanted: Result, came: Result) -> list[str]:
@@ -209,49 +173,53 @@ class Jitter:
 class Run:
     """A system against a fault: the transport of a live world, in virtual time."""
 
-    def __init__(self, system: System, fault: str, setup: SetUp, jitter: Jitter) -> None:
-        self._system, self._id, self._fault, self._setup = system, fault, FAULTS[fault], setup
+    def __init__(self, system: System, fault: Fault, is_first: bool, jitter: Jitter) -> None:
+        self._system, self._fault, self._setup = system, fault, fault.setup
+        self._starts = system.starts + (system.cold if is_first else 0.0)
         self.sends: list[tuple[float, str]] = []
+        self.good: list[float] = []
         self.lost = False
         free = Price(0.0, 0.0)
+        layers = layers_of(system, self._setup)
+        self._has_backup = any(kind in ("fallback", "litellm") for kind in layers)
         self._world = LiveWorld(
             TARGETS,
             dict.fromkeys(TARGETS, free),
             self,
-            [layers_of(system)],
+            [layers],
             chance=jitter,
         )
 
     async def play(self) -> Result:
-        if self._id == SEVERAL:
+        if self._fault.kind == "outage":
             return await self._several()
         outcome = await self._ask(0)
-        starts = [start for start, name in self.sends if name == PRIMARY]
-        total = now()
+        seen = self._seen([outcome], now())
+        starts = seen.starts
         return Result(
-            self._verdict(outcome, starts, total),
+            verdict(self._fault, seen),
             len(starts),
-            len(self.sends) - len(starts),
+            seen.elsewhere,
             starts[1] - starts[0] if len(starts) > 1 else None,
-            total,
+            seen.total,
         )
 
     async def _several(self) -> Result:
         """Requests one at a time, each as soon as the last has ended and its turn has come."""
+        outcomes, down = [], self._setup.outage
         served = asked = 0
-        back = None
         for number in range(self._setup.requests):
             await asyncio.sleep(max(0.0, number * self._setup.every - now()))
             start = now()
             outcome = await self._ask(number)
-            in_outage = start < self._setup.outage
-            asked += in_outage
-            served += in_outage and outcome is not None and outcome.ok
-            if back is None and not in_outage and outcome and outcome.target == PRIMARY:
-                back = start - self._setup.outage
-        sent = sum(name == PRIMARY and start < self._setup.outage for start, name in self.sends)
-        verdict = "pass" if served == asked else "partial" if served else "safe"
-        return Result(verdict, sent, served=(served, asked), back=back)
+            outcomes.append(outcome)
+            asked += start < down
+            served += start < down and outcome is not None and outcome.ok
+        back = min(self.good, default=None)
+        back = None if back is None else back - down
+        seen = replace(self._seen(outcomes, now()), back=back, served=(served, asked))
+        sent = sum(start < down for start in seen.starts)
+        return Result(verdict(self._fault, seen), sent, served=(served, asked), back=back)
 
     async def _ask(self, number: int) -> Outcome | None:
         """How the caller saw it end; None when it had left before."""
@@ -259,33 +227,24 @@ class Run:
             number, number, now(), input_tokens=10, max_output_tokens=100, streamed=True
         )
         try:
-            async with asyncio.timeout(self._setup.patience):
+            async with asyncio.timeout(PATIENCE[self._fault.kind]):
+                await asyncio.sleep(0.0 if number else self._starts)
                 return await self._world.serve(request)
         except TimeoutError:
             return None
 
-    def _verdict(self, outcome: Outcome | None, starts: list[float], total: float) -> str:
-        """pass, partial, safe or fail, by rules that give all published verdicts (see
-        docs/failoverbench.md)."""
-        if outcome is None or (self.lost and self._system.hides):
-            return "fail"
-        elsewhere = len(self.sends) > len(starts)
-        if self._id == "S13":
-            return "pass" if not outcome.ok and not elsewhere else "partial"
-        if not outcome.ok:
-            return "safe"
-        gap = starts[1] - starts[0] if len(starts) > 1 else 0.0
-        spoilt = {
-            "S01": elsewhere or gap < self._setup.retry_after,
-            "S03": elsewhere,
-            "S06": total > 2 * self._setup.timeout,
-            "S07": not elsewhere and self._has_fallback and total > self._setup.slow,
-        }
-        return "partial" if spoilt.get(self._id) else "pass"
-
-    @property
-    def _has_fallback(self) -> bool:
-        return any(kind in ("fallback", "litellm") for kind in self._world.stacks[0])
+    def _seen(self, outcomes: list[Outcome | None], total: float) -> Seen:
+        starts = tuple(start for start, name in self.sends if name == PRIMARY)
+        heard = [outcome.ok for outcome in outcomes if outcome is not None]
+        hides = self.lost and self._system.hides
+        return Seen(
+            starts,
+            len(self.sends) - len(starts),
+            self._has_backup,
+            None if len(heard) < len(outcomes) else hides or all(heard),
+            not hides,
+            total,
+        )
 
     # -- the providers: a transport of the live world
 
@@ -293,41 +252,40 @@ class Run:
         name = call.target
         asked = sum(other == name for _, other in self.sends)
         self.sends.append((now(), name))
-        answer = self._fault(self._setup, asked, now()) if name == PRIMARY else WELL
-        await asyncio.sleep(answer.wait)
+        answer = self._fault.answer(asked, now()) if name == PRIMARY else WELL
+        if name == PRIMARY and answer.status == 200:
+            self.good.append(now())
         if answer.breaks_at is None and answer.error:
+            await asyncio.sleep(answer.wait)
             return Outcome(answer.status, name, answer.error, answer.retry_after)
-        await asyncio.sleep(self._setup.gap)
-        return self._stream(name, answer)
+        first = answer.wait + self._setup.gap
+        if self._system.head == HANDED_ON:
+            return self._stream(name, answer, first)
+        if self._system.head == READ_ON and first > self._setup.timeout:
+            await asyncio.sleep(self._setup.timeout)
+            return Outcome(UNREADABLE, name, "timeout")
+        await asyncio.sleep(first)
+        return self._stream(name, answer, None)
 
-    def _stream(self, name: str, answer: Answer) -> Outcome:
-        """An answer whose first token is there."""
+    def _stream(self, name: str, answer: Answer, first: float | None) -> Outcome:
+        """An answer whose first token comes in `first` seconds, or is there."""
         heard = now()
 
         async def read_on() -> Outcome:
             nonlocal heard
-            for token in range(2, self._setup.tokens + 1):
+            for token in range(1 if first else 2, self._setup.tokens + 1):
                 if token - 1 == answer.breaks_at:
                     await asyncio.sleep(answer.stalls)
                     self.lost = True
                     return Outcome(502, name, answer.error, output_tokens=token - 1)
-                await asyncio.sleep(self._setup.gap)
+                await asyncio.sleep(first if first and token == 1 else self._setup.gap)
                 if token == answer.malformed and self._system.strict:
-                    return Outcome(502, name, "invalid_body", output_tokens=token - 1)
+                    return Outcome(UNREADABLE, name, "invalid_body", output_tokens=token - 1)
                 heard = now()
             return Outcome(200, name, output_tokens=self._setup.tokens, answer=b"text")
 
         rest: Rest = HeardRest(read_on, lambda: heard)
         return Outcome(200, name, answer=b"stream", rest=rest)
-
-
-def layers_of(system: System) -> dict[str, Any]:
-    """A preset's layers with the benchmark's settings."""
-    read = yaml_reader.read(catalogue.find("policies", system.preset)).data
-    data = deepcopy({key: value for key, value in read.items() if key != "about"})
-    for kind, keys in system.sets.items():
-        data[kind] = {**(data.get(kind) or {}), **keys}
-    return build_layers(data)
 
 
 def now() -> float:
