@@ -50,6 +50,10 @@ DATED = "Tue, 14 Nov 2023 22:14:03 GMT"
 DATE = {"a": [{"status": 429, "latency": 0.1, "headers": {"retry-after": DATED}}, {"latency": 0.1}]}
 AZURE = {"model_name": "g", "litellm_params": {"model": "azure/a"}}
 NONE = {"num_retries": 0}
+REFUSED = {name: [{"status": 400, "latency": 0.1}] for name in "abcde"}
+LEVELS = [entry("g", name, order=level) for level, name in enumerate("abc", 1)]
+CHAINS = [{"g": ["h", "i"]}, {"h": ["j"]}, {"i": ["k"]}]
+BUSY, BROKEN, FINE = ({"status": 429, "latency": 0.1}, FAILS["a"][0], {"latency": 0.1})
 CASES = {
     "all at its default": run([[0, "a", 500], [600, "a", 500], [1700, "a", 500]], error(3800)),
     "a request's retries": run(
@@ -126,6 +130,77 @@ CASES = {
         error(100),
         router_settings={"model_group_retry_policy": {"g": {"InternalServerErrorRetries": 0}}},
         litellm_version="1.109.1",
+    ),
+    # recorded of the unmodified Router 1.83.14
+    "levels of order, depth first": run(
+        [[0, "a", 400], [100, "b", 400], [200, "c", 400], [300, "c", 400]],
+        error(400, "BadRequestError", 400),
+        REFUSED,
+        LEVELS,
+    ),
+    "a fallback inherits the level": run(
+        [[0, "a", 400], [100, "b", 400], [200, "d", 400], [300, "d", 400]],
+        error(400, "BadRequestError", 400),
+        REFUSED,
+        [*LEVELS[:2], entry("h", "c", order=1), entry("h", "d", order=2)],
+        fallbacks=[{"g": ["h"]}],
+    ),
+    "each fallback of a list is one of max_fallbacks": run(
+        [[0, "a", 400], [100, "b", 400], [200, "d", 400], [300, "c", 400]],
+        error(400, "BadRequestError", 400),
+        REFUSED,
+        [entry(group, name) for group, name in zip("ghijk", "abcde", strict=True)],
+        fallbacks=CHAINS,
+        router_settings={"max_fallbacks": 2},
+    ),
+    "the first failure says how many retries": run(
+        [[0, "a", 429], [600, "a", 500]],
+        error(1700),
+        {"a": [BUSY, BROKEN]},
+        router_settings={"retry_policy": {"RateLimitErrorRetries": 1}},
+    ),
+    "a prompt that is too long is a bad request": run(
+        [[0, "a", 400], [600, "a", 400]],
+        error(1700, "ContextWindowExceededError", 400),
+        {"a": [{**REFUSED["a"][0], "body": "context_window"}]},
+        router_settings={"retry_policy": {"BadRequestErrorRetries": 1}},
+    ),
+    "a wrong key alone is not tried again": run(
+        [[0, "a", 401]],
+        error(100, "AuthenticationError", 401),
+        {"a": [{"status": 401, "latency": 0.1}]},
+        router_settings={"allowed_fails": 9},
+    ),
+    "one count for all classes": run(
+        [[0, "a", 429], [1000, "a", 500]],
+        [
+            [100, 0, "RateLimitError", 429],
+            [1100, 1, "InternalServerError", 500],
+            [2000, 2, "RouterRateLimitError", None],
+        ],
+        {"a": [BUSY, BROKEN, FINE]},
+        router_settings={
+            "allowed_fails": 1,
+            "allowed_fails_policy": {"RateLimitErrorAllowedFails": 2},
+            "num_retries": 0,
+        },
+        requests=[{"model": "g", "t": t} for t in range(3)],
+    ),
+    "the last failure, not that nobody is left": run(
+        [[0, "a", 500], [600, "a", 500]],
+        error(700),
+        router_settings={"allowed_fails": 1, "num_retries": 3},
+    ),
+    "a policy waits for whoever cools": run(
+        [[0, "a", 429], [100, "b", 429], [3200, "a", 429]],
+        error(3300, "RateLimitError", 429),
+        {"a": [BUSY], "b": [BUSY]},
+        [entry("g", "a"), entry("g", "b")],
+        router_settings={
+            "retry_policy": {"RateLimitErrorRetries": 3},
+            "cooldown_time": 3,
+            "routing_strategy": "cost-based-routing",
+        },
     ),
     "arguments of a strategy": run(
         [[0, "b", 200]],

@@ -95,13 +95,15 @@ class Cooldowns:
         return end - now
 
     def _by_count(self, now: float, name: str, failure: Failure) -> bool:
-        own = self._policy.get(failure.kind)
-        if self._latest and failure.group == 1 and not (failure.fallback or own):
+        unread = failure.kind == "InternalServerError" and not self._late
+        own = None if unread else self._policy.get(failure.kind)
+        if own == 0 and not self._latest:  # as if it were not there
+            own = None
+        if self._latest and failure.group == 1 and not failure.fallback and own is None:
             return False
-        key, allowed = (name, failure.kind if own else ""), own or self._allowed
-        too_many = self._counts.get(now, key) + 1 > allowed
+        too_many = self._counts.get(now, name) + 1 > (self._allowed if own is None else own)
         if self._latest or not too_many:
-            self._counts.add(now, key, 1.0, self._life)
+            self._counts.add(now, name, 1.0, self._life)
         return too_many
 
     def _by_share(self, now: float, name: str, failure: Failure) -> bool:

@@ -48,6 +48,10 @@ AGAIN: frozenset[ErrorClass] = frozenset(
     )
 )
 """What is tried again as long as a deployment of the group is left."""
+SPECIAL: frozenset[ErrorClass] = frozenset(
+    ("ContextWindowExceededError", "ContentPolicyViolationError")
+)
+"""Refused prompts, which may have fallbacks of their own."""
 COUNTED: frozenset[ErrorClass] = frozenset(
     ("AuthenticationError", "NotFoundError", "Timeout", "RateLimitError", "InternalServerError")
 )

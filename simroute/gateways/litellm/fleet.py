@@ -80,6 +80,11 @@ class Fleet:
         """The deployments of a group, or of another name of it."""
         return self.groups[self.named(name)]
 
+    def orders(self, name: str) -> list[int]:
+        """The levels of `order` in a group, lowest first."""
+        found = {self.known[each].order for each in self.members(name)}
+        return sorted(each for each in found if each is not None)
+
     def is_left(self, now: float, name: str) -> bool:
         """Whether a deployment of the group is not cooled."""
         return not all(self.cooldowns.is_cold(now, each) for each in self.members(name))
@@ -155,10 +160,12 @@ class Fleet:
         return chosen
 
     def _of_level(self, names: list[str], level: int | None) -> list[str]:
-        """Those of one level of `order`; by default of the lowest that is left."""
+        """Those of one level of `order`, all where none is of it; by default of the lowest that is
+        left."""
         orders = {name: self.known[name].order for name in names}
-        if level is None:
-            level = min((order for order in orders.values() if order is not None), default=None)
+        if level is not None:
+            return [name for name in names if orders[name] == level] or names
+        level = min((order for order in orders.values() if order is not None), default=None)
         return [name for name in names if orders[name] == level]
 
     def _fits(self, name: str, call: Call) -> bool:
@@ -193,7 +200,7 @@ class Fleet:
         if outcome.limit == "timeout":
             self._selection.timed_out(now, target)
         own = self.known[target].cooldown_time
-        asked = own if own is not None else outcome.retry_after
+        asked = own if own is not None else whole(outcome.retry_after)
         has_fallback = bool(self._is.fallbacks.get(wanted.name) or self._is.default_fallbacks)
         failure = Failure(
             class_of(outcome, provider),
@@ -204,6 +211,11 @@ class Fleet:
         cooled = self.cooldowns.failed(now, target, failure)
         if cooled is not None:
             world.emit("cooldown", wanted.call, target=target, seconds=cooled)
+
+
+def whole(seconds: float | None) -> float | None:
+    """Retry-After, of which only whole seconds are read."""
+    return seconds if seconds is not None and seconds == int(seconds) else None
 
 
 def refused(error: str) -> Outcome:

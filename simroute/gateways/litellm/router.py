@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from simroute.core import Call, Outcome, Rest, Send, World, layer
@@ -13,11 +13,12 @@ from simroute.gateways.litellm.errors import (
     NO_WEIGHT,
     OVER_BUDGET,
     OVER_RPM,
+    SPECIAL,
     ErrorClass,
     class_of,
     is_broken,
 )
-from simroute.gateways.litellm.fleet import LAYER, Fleet, Wanted, refused
+from simroute.gateways.litellm.fleet import LAYER, Fleet, Wanted, whole
 from simroute.gateways.litellm.settings import Settings
 from simroute.gauges.store import Store
 
@@ -29,13 +30,17 @@ ANSWERS, LIFE = 10_000, 3600.0
 
 @dataclass(frozen=True)
 class Ride:
-    """One request on its way, and the groups it has been in."""
+    """One request on its way. groups: those it has been in; depth: how many fallbacks it has taken
+    so far, those that stood before in the same list included; level: of `order`, where one is to be
+    asked, which later fallbacks inherit."""
 
     call: Call
     send: Send
     world: World
     fleet: Fleet
     groups: tuple[str, ...] = ()
+    depth: int = 0
+    level: int | None = None
 
 
 @layer("litellm")
@@ -115,8 +120,8 @@ class LiteLLM(Settings):
 
     async def _asked(self, ride: Ride, name: str) -> Outcome:
         """A group, and what stands behind it."""
-        ride = Ride(ride.call, ride.send, ride.world, ride.fleet, (*ride.groups, name))
-        outcome = await self._tried(ride, name, None)
+        ride = replace(ride, groups=(*ride.groups, name))
+        outcome = await self._tried(ride, name)
         if not outcome.ok:
             return await self._fall_back(ride, name, outcome)
         if outcome.rest is None or self.profile == "1.109":
@@ -134,65 +139,72 @@ class LiteLLM(Settings):
 
     async def _fall_back(self, ride: Ride, name: str, failed: Outcome) -> Outcome:
         """Each group behind this one, until one answers; else the first error, or the last where
-        levels of `order` were tried."""
-        if len(ride.groups) > self.max_fallbacks or failed.error == NO_WEIGHT:
+        the group has levels of `order`."""
+        if ride.depth >= self.max_fallbacks:
             return failed
         kind = self._class(failed, ride.world)
-        levels, last = 0, failed
-        for level, group in self._behind(ride, name, kind):
+        orders = [] if kind in SPECIAL else ride.fleet.orders(name)
+        last = failed
+        for level, group in self._behind(ride, name, kind, orders):
             status = last.status
             ride.world.emit("fell_back", ride.call, target=last.target, status=status, to=group)
-            if level is None:
-                outcome = await self._asked(ride, group)
-            else:
-                levels, outcome = levels + 1, await self._tried(ride, group, level)
-            if outcome.ok:
-                return outcome
-            last = outcome
-        return last if levels else failed
+            ride = replace(ride, depth=ride.depth + 1, level=level)
+            last = await self._asked(ride, group)
+            if last.ok:
+                return last
+        return last if len(orders) > 1 else failed
 
     def _behind(
-        self, ride: Ride, name: str, kind: ErrorClass | None
+        self, ride: Ride, name: str, kind: ErrorClass | None, orders: list[int]
     ) -> Iterator[tuple[int | None, str]]:
-        """Levels of `order` of the same group, then other groups."""
+        """Higher levels of `order` of the same group, then other groups, which inherit the last
+        level."""
+        level = ride.level
+        if len(orders) > 1:
+            least = orders[0] if level is None else level
+            for level in [each for each in orders if each > least]:
+                yield level, name
         special = {
             "ContextWindowExceededError": self.context_window_fallbacks,
             "ContentPolicyViolationError": self.content_policy_fallbacks,
         }.get(kind or "")
-        if special is None:
-            orders = {ride.fleet.known[each].order for each in ride.fleet.members(name)}
-            for level in sorted(each for each in orders if each is not None)[1:]:
-                yield level, name
         chain = (special or self.fallbacks).get(name, () if special else self.default_fallbacks)
         for group in chain:
-            if self.profile == "1.83" or group not in ride.groups:
-                yield None, group
+            if group != name and (self.profile == "1.83" or group not in ride.groups):
+                yield level, group
 
     # -- retries ---------------------------------------------------------------------------------
 
-    async def _tried(self, ride: Ride, name: str, level: int | None) -> Outcome:
-        """A group (of it, one level of `order`), until it answers or has no try left."""
+    async def _tried(self, ride: Ride, name: str) -> Outcome:
+        """A group (of it, one level of `order`), until it answers or has no try left. How many
+        there are, the first failure says."""
         world, fleet = ride.world, ride.fleet
-        wanted = Wanted(ride.call, ride.send, world, name, level)
-        outcome, tries = await fleet.send(wanted), 0
-        while not outcome.ok:
-            kind = self._class(outcome, world)
-            if kind is None or ride.call.once or self._is_over(outcome):
-                break
-            own = self._policy(fleet.named(name)).get(kind)
-            most = self._most_retries(fleet, outcome) if own is None else own
-            if tries > most or (own is None and kind not in AGAIN):
-                break
-            if not fleet.is_left(world.now(), name):
-                return refused(NO_DEPLOYMENT) if tries else outcome
-            if most and len(fleet.members(name)) == 1:
+        wanted = Wanted(ride.call, ride.send, world, name, ride.level)
+        outcome = await fleet.send(wanted)
+        if outcome.ok or ride.call.once:
+            return outcome
+        own = self._by_policy(fleet.named(name), self._class(outcome, world))
+        most = self._most_retries(fleet, outcome) if own is None else own
+        for tries in range(most + 1):
+            over = own is None and not self._is_worth_more(ride, name, outcome)
+            if most == 0 or over or self._is_over(outcome):
+                return outcome
+            if len(fleet.members(name)) == 1 or not fleet.is_left(world.now(), name):
                 await world.sleep(self._pause(ride, outcome, tries))  # after the last one, too
-            if tries == most:
-                break
-            tries += 1
-            world.emit("retried", ride.call, target=outcome.target, status=outcome.status)
-            outcome = await fleet.send(wanted)
+            if tries < most:
+                world.emit("retried", ride.call, target=outcome.target, status=outcome.status)
+                outcome = await fleet.send(wanted)
+                if outcome.ok:
+                    return outcome
         return outcome
+
+    def _is_worth_more(self, ride: Ride, name: str, outcome: Outcome) -> bool:
+        """Whether the group is asked again, where no policy says so."""
+        kind = self._class(outcome, ride.world)
+        alone = len(ride.fleet.members(name)) == 1
+        if kind is not None and (kind not in AGAIN or (alone and kind == "AuthenticationError")):
+            return False
+        return ride.fleet.is_left(ride.world.now(), name)
 
     def _most_retries(self, fleet: Fleet, outcome: Outcome) -> int:
         failed = fleet.known.get(outcome.target or "")
@@ -203,16 +215,18 @@ class LiteLLM(Settings):
         """A stream that broke off after its head is not tried again in its group."""
         return self.profile != "1.109" and is_broken(outcome)
 
-    def _policy(self, group: str) -> dict[ErrorClass, int]:
-        """Retries by class of error, of those that this version reads."""
+    def _by_policy(self, group: str, kind: ErrorClass | None) -> int | None:
+        """Retries that a policy states for this class of error, of those that this version reads; a
+        prompt that was refused is a bad request, too."""
         policy = self.model_group_retry_policy.get(group, self.retry_policy)
-        unread = "InternalServerError" if self.profile == "1.83" else ""
-        return {kind: count for kind, count in policy.items() if kind != unread}
+        if kind is None or (kind == "InternalServerError" and self.profile == "1.83"):
+            return None
+        return policy.get(kind, policy.get("BadRequestError") if kind in SPECIAL else None)
 
     def _pause(self, ride: Ride, outcome: Outcome, tries: int) -> float:
         """Seconds until the next try, where nobody else is in the group."""
-        asked = outcome.retry_after
-        if asked is None or not 0 < asked <= MOST_ASKED or asked != int(asked):
+        asked = whole(outcome.retry_after)
+        if asked is None or not 0 < asked <= MOST_ASKED:
             asked = min(max(FIRST_DELAY * 2.0**tries, self.retry_after), MOST_DELAY)
         return asked + (self.jitter and self.jitter * ride.world.uniform("jitter", ride.call))
 

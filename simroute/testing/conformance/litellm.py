@@ -275,9 +275,7 @@ class Run:
                 if place == cut:
                     return Outcome(500, name, "truncated", output_tokens=place)
                 heard = now()
-                if not place:
-                    self._chunks[number] = now(), 0
-                begun, count = self._chunks[number]
+                begun, count = self._chunks.get(number, (now(), 0))  # of the stream that it mends
                 self._chunks[number] = begun, count + 1
             return self._whole(name, answer)
 
