@@ -243,9 +243,10 @@ def _print_study(study: Study, options: RunOptions, metrics: list[str], folder: 
 
         print_study(study, folder)
         if options.bound:
-            from simroute.cli.render.bound import print_gaps
+            from simroute.cli.render.bound import print_gaps, print_trade
 
             print_gaps(study)
+            print_trade(study)
         if metrics:
             from simroute.cli.render.metrics import print_metrics
 

@@ -103,7 +103,7 @@ def best_quality(
     spent = total = 0.0
     steps: list[tuple[float, float, float]] = []
     for quality, cost in zip(qualities, costs, strict=True):
-        hull = _upper_hull(list(zip(cost, quality, strict=True)))
+        hull = upper_hull(list(zip(cost, quality, strict=True)))
         spent += hull[0][0]
         total += hull[0][1]
         steps += [((q - p) / (d - c), d - c, q - p) for (c, p), (d, q) in pairwise(hull)]
@@ -118,8 +118,9 @@ def best_quality(
     return total / count, spent / count
 
 
-def _upper_hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The options of one prompt that are best for some price of quality, from cheap to dear."""
+def upper_hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Of (cost, quality) those that are best for some price of quality, from cheap to dear: what
+    lies straight between two neighbours is reached by mixing them at random, and nothing above."""
     hull: list[tuple[float, float]] = []
     for cost, quality in sorted(points, key=lambda point: (point[0], -point[1])):
         if hull and quality <= hull[-1][1]:
@@ -130,6 +131,17 @@ def _upper_hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
             continue
         hull.append((cost, quality))
     return hull
+
+
+def cost_of(quality: float, line: Sequence[tuple[float, float]]) -> float | None:
+    """The least cost at which a line of (cost, quality), straight in between, reaches a quality;
+    None where it does not."""
+    if line and quality <= line[0][1]:
+        return line[0][0]
+    for (cheap, low), (dear, high) in pairwise(line):
+        if low < quality <= high:
+            return cheap + (dear - cheap) * (quality - low) / (high - low)
+    return None
 
 
 def _slope(a: tuple[float, float], b: tuple[float, float]) -> float:

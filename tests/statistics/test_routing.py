@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from simroute.statistics.routing import RoutingCurve, best_quality
+from simroute.statistics.routing import RoutingCurve, best_quality, cost_of, upper_hull
 from simroute.traces import read_outcomes
 
 BOTH, WEAK_ONLY, STRONG_ONLY, NEITHER = 8816, 742, 2496, 1983
@@ -143,3 +143,21 @@ def test_paretobandit_s_holdout_gives_its_published_figures(holdout):
     assert (best, spent) == pytest.approx((0.96333, 0.0050293), abs=6e-6)
     found = [best_quality(rewards, costs, ceiling)[0] for ceiling in (1e-4, 3e-4, 1e-3, 3e-3)]
     assert found == pytest.approx([0.8881, 0.9364, 0.9501, 0.9602], abs=6e-5)
+
+
+def test_a_random_mix_reaches_the_hull_and_nothing_above():
+    """Of five models the one that is dearer and worse, and the one below the line between its
+    neighbours, are not worth mixing."""
+    models = [(1.0, 0.6), (2.0, 0.8), (3.0, 0.82), (4.0, 0.9), (5.0, 0.85)]
+    assert upper_hull(models) == [(1.0, 0.6), (2.0, 0.8), (4.0, 0.9)]
+
+
+def test_the_cost_of_a_quality_lies_on_straight_lines():
+    """Halfway in cost where it is halfway in quality; none beyond the best, and at or below the
+    first the first."""
+    line = [(1.0, 0.6), (2.0, 0.8), (4.0, 0.9)]
+    assert [cost_of(quality, line) for quality in (0.5, 0.6, 0.9)] == [1.0, 1.0, 4.0]
+    assert cost_of(0.7, line) == pytest.approx(1.5)
+    assert cost_of(0.85, line) == pytest.approx(3.0)
+    assert cost_of(0.91, line) is None
+    assert cost_of(0.5, []) is None

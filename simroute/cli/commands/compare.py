@@ -21,7 +21,8 @@ VARY = (
 @click.option(
     "--bound",
     is_flag=True,
-    help="Also print how far each policy is from one that knows the weather.",
+    help="Also print how far each policy is from one that knows the weather, and from one that "
+    "knows which answers are right.",
 )
 @click.option(
     "--yearly",

@@ -6,8 +6,9 @@ import click
 
 from simroute.cli.terminal import print_sentences, print_table
 from simroute.layout import Column
+from simroute.report.figures.cost_quality import COST, ORACLE, QUALITY, RANDOM, compared, yardsticks
 from simroute.studies.comparison.study import Study
-from simroute.text import change, figure, span
+from simroute.text import change, clean, figure, percent, span, usd
 
 METRICS = {
     "success_rate": ("success", "share"),
@@ -41,3 +42,40 @@ def print_gaps(study: Study) -> None:
         body += [Column(head, distances, rank)]
         body += [Column("made good", closed, 2 + rank, f"made good of {head}")]
     print_table("policy", list(study.gaps), body)
+
+
+def print_trade(study: Study) -> None:
+    """Prints what right answers cost: alone, at random, and for one who knows them; nothing where
+    no answer is graded."""
+    known = None if study.trade is None else yardsticks(study.trade.plain())
+    graded = {
+        policy: intervals
+        for policy, intervals in study.intervals.items()
+        if intervals[QUALITY].mean is not None
+    }
+    if known is None or not graded:
+        return
+    alone = {point: clean(name, 40) for name, point in known.alone.items()}
+    (least, worst), (dearest, best) = known.random[0], known.random[-1]
+    most = min(cost for cost, quality in known.oracle if quality == known.ceiling)
+    click.echo("")
+    print_sentences(
+        [
+            f"Right answers for 1,000 requests: {alone[known.random[0]]} alone has "
+            f"{percent(worst)} for {usd(least)}, {alone[known.random[-1]]} {percent(best)} for "
+            f"{usd(dearest)}, and "
+            f"one who knows all answers {percent(known.ceiling)} for {usd(most)}. How far each "
+            f"policy comes from the first of these to the second, and what as many right answers "
+            f"cost a router that mixes deployments at random, and one who knows:"
+        ]
+    )
+    rows = [compared(each[QUALITY].mean or 0.0, known) for each in graded.values()]
+    shares, random, oracle = map(list, zip(*rows, strict=True))
+    body = [
+        Column("right", [figure(*each[QUALITY], unit="share") for each in graded.values()]),
+        Column("$/1k req", [figure(*each[COST], unit="USD") for each in graded.values()], 1),
+        Column("of the way", shares, 2),
+        Column(RANDOM, random, 3),
+        Column(ORACLE, oracle, 4),
+    ]
+    print_table("policy", list(graded), body)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from simroute.report.figures import (
     causes,
+    cost_quality,
     cost_success,
     latency,
     misses,
@@ -42,7 +43,11 @@ SECTIONS: dict[str, dict[str, Draw]] = {
         "time_to_first_token": latency.first_token,
         "tail": latency.tail,
     },
-    "How good": {"quality": quality.quality, "shortcuts": quality.shortcuts},
+    "How good": {
+        "cost_quality": cost_quality.draw,
+        "quality": quality.quality,
+        "shortcuts": quality.shortcuts,
+    },
 }
 
 

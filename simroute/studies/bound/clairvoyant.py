@@ -229,9 +229,13 @@ def decisions(configuration: Configuration, replication: int) -> Iterator[tuple[
 
 
 def clairvoyant_figures(
-    configuration: Configuration, replication: int, preferences: Sequence[Preference] = (NEUTRAL,)
+    configuration: Configuration,
+    replication: int,
+    preferences: Sequence[Preference] = (NEUTRAL,),
+    alone: bool = False,
 ) -> list[MetricValues]:
-    """The figures of one replication for each preference, from one look at the weather."""
+    """The figures of one replication for each preference, from one look at the weather. `alone`:
+    after them those of each deployment, if nobody else were ever asked."""
     weather = build_weather(configuration, replication)
     models = list(weather.deployments.values())
     world: Any = SimpleNamespace(weather=weather, models=models)
@@ -239,8 +243,9 @@ def clairvoyant_figures(
     # figures of the whole are all that is wanted, and none by user or day
     context = replace(context, names={"target": [], "task": weather.tasks}, day=None, budget=None)
     folds = [Fold(context) for _ in preferences]
+    single = [Fold(context) for _ in models] if alone else []
     graded = np.array([model.is_graded for model in models])
-    hurry = any(preference.second > 0 or preference.quality > 0 for preference in preferences)
+    hurry = alone or any(each.second > 0 or each.quality > 0 for each in preferences)
     for block in weather.blocks():
         known = options(weather, block, hurry)
         best = {
@@ -249,7 +254,10 @@ def clairvoyant_figures(
         for fold, preference in zip(folds, preferences, strict=True):
             decision = best[preference[1:]].at_most(preference.success)
             fold("requests", _rows(block, decision, graded))
-    metrics = [fold.finish([], [0.0] * len(models)).metrics for fold in folds]
+        for code, fold in enumerate(single):
+            own = decide([each for each in known if each.target == code], block.size)
+            fold("requests", _rows(block, own.at_most(np.inf), graded))
+    metrics = [fold.finish([], [0.0] * len(models)).metrics for fold in [*folds, *single]]
     return [{name: values[name] for name in BOUND_METRICS} for values in metrics]
 
 

@@ -20,6 +20,7 @@ from simroute.studies.bound.gap import (
     latency_frontier,
     quality_frontier,
 )
+from simroute.studies.bound.quality import is_graded
 from simroute.text import figure
 
 Trade = Literal["success", "latency", "quality"]
@@ -130,8 +131,7 @@ def compute_frontier(configuration: Configuration, trade: Trade = "success") -> 
     elif trade == "latency":
         points = latency_frontier(configuration, replications)
     else:
-        deployments = configuration.scenario.deployments.values()
-        if all(each.quality is None and each.outcomes is None for each in deployments):
+        if not is_graded(configuration.scenario):
             raise InputError("frontier: no deployment has a quality; give deployments.NAME.quality")
         points = quality_frontier(configuration, replications)
     return Frontier(trade, bound_label(configuration.scenario), points)

@@ -183,10 +183,15 @@ def quality_frontier(
     configuration: Configuration, replications: Sequence[int]
 ) -> list[FrontierPoint]:
     """The frontier of cost and quality, from the cheapest answers to the best."""
-    neutral = clairvoyant_figures(configuration, replications[0])[0]
-    cost = (neutral["cost_per_1k_requests_usd"] or 1.0) / 1000
-    preferences = [Preference(quality=factor * cost) for factor in QUALITIES]
+    preferences = quality_preferences(configuration, replications[0])
     return _points(configuration, replications, preferences)
+
+
+def quality_preferences(configuration: Configuration, replication: int) -> list[Preference]:
+    """What a right answer may be worth, in multiples of what the cheapest answers cost there."""
+    neutral = clairvoyant_figures(configuration, replication)[0]
+    cost = (neutral["cost_per_1k_requests_usd"] or 1.0) / 1000
+    return [Preference(quality=factor * cost) for factor in QUALITIES]
 
 
 def _points(

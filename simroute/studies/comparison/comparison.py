@@ -17,6 +17,7 @@ from simroute.models.random import fingerprint
 from simroute.statistics.intervals import Interval
 from simroute.statistics.multiple import simultaneous_difference
 from simroute.studies.bound.gap import Bound
+from simroute.studies.bound.quality import QualityTrade
 from simroute.studies.comparison.cause_sentences import failure_line, main_cause
 from simroute.studies.comparison.causes import cause_groups
 from simroute.studies.comparison.estimates import metric_interval, series_interval
@@ -47,7 +48,8 @@ class Comparison:
     `runs`: policy -> figures of its replications, in order; `interrupted`: some were left out;
     `evidence`: policy -> that of all replications, `first`: of the first alone (both taken from the
     runs when not given); `bound`: what a policy that knows the weather would come to; `numbers`:
-    the numbers of the replications, 0 … unless given. `intervals`: policy -> metric -> interval;
+    the numbers of the replications, 0 … unless given; `trade`: what right answers cost those who
+    know them, and a random router. `intervals`: policy -> metric -> interval;
     `yearly`, `replay`: parts of summary.json, None where not asked for; `unwritten`: names of files
     that could not be written, with a line for each reason in `problems`.
     """
@@ -60,6 +62,7 @@ class Comparison:
     first: dict[str, Evidence] = field(default_factory=dict)
     bound: Bound | None = None
     numbers: Sequence[int] | None = None
+    trade: QualityTrade | None = None
     intervals: dict[str, dict[str, Interval]] = field(init=False)
     yearly: dict[str, Any] | None = field(init=False, default=None)
     replay: dict[str, Any] | None = field(init=False, default=None)
@@ -186,6 +189,7 @@ class Comparison:
             "yearly": self.yearly,
             "steady_state": steady or None,
             "bound": None if self.bound is None else self.bound.plain(),
+            "quality_trade": None if self.trade is None else self.trade.plain(),
         }
         return {
             "schema_version": 1,

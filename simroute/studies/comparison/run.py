@@ -18,6 +18,7 @@ from simroute.metrics import Evidence, Figures
 from simroute.storage.folder import RunDescription
 from simroute.storage.run_folder import RunFolder
 from simroute.studies.bound.gap import clairvoyant_bound, has_bound
+from simroute.studies.bound.quality import is_graded, quality_trade
 from simroute.studies.comparison.stopping import stages
 from simroute.studies.comparison.study import Study
 from simroute.studies.comparison.yearly import strata, yearly_figures
@@ -123,11 +124,13 @@ def _conclude(
     whole = gathered.complete_replications()
     if not whole:
         raise KeyboardInterrupt
-    bound = None
+    bound = trade = None
     if gathered.evidence and has_bound(configuration.scenario):
         bound = clairvoyant_bound(configuration, whole)
+        if is_graded(configuration.scenario):
+            trade = quality_trade(configuration, whole)
     runs, evidence, first = gathered.runs(), gathered.evidence, gathered.first
-    return kind(configuration, runs, interrupted, out, evidence, first, bound, whole)
+    return kind(configuration, runs, interrupted, out, evidence, first, bound, whole, trade)
 
 
 def _add_year(study: Study, executor: Executor, watch: StudyListener) -> None:

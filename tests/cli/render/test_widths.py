@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 import simroute as sr
-from simroute.cli.render.bound import print_gaps
+from simroute.cli.render.bound import print_gaps, print_trade
 from simroute.cli.render.comparison import print_study
 from simroute.cli.render.sensitivity import print_result
 from simroute.studies.comparison.study import Study
@@ -60,6 +60,17 @@ def test_a_comparison_fits_the_width(study: Study, width: int) -> None:
     starts = ["direct", "a-policy", "漢字", "p\\u202e"]
     assert [row.startswith(start) for row, start in zip(rows, starts, strict=True)] == [True] * 4
     assert len({cell_len(row) for row in [lines[heads[0]], *rows]}) == 1  # the columns are aligned
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_right_answers_cost_fits_the_width(study: Study, width: int) -> None:
+    """A row for each policy, and no line is longer."""
+    lines = printed(lambda: print_trade(study), width)
+    assert max(map(cell_len, lines)) <= width, max(lines, key=cell_len)
+    assert not re.search("[\x00-\x1f\u202e]", "".join(lines))
+    (head,) = [number for number, line in enumerate(lines) if line.startswith("policy ")]
+    names = ("direct", "a-policy", "漢字", "p\\u202e")
+    assert sum(line.startswith(names) for line in lines[head:]) >= len(names)
 
 
 ONE = ("scenario.outages.morning.error_share=0.1..1.0:3",)
