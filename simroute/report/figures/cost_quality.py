@@ -125,7 +125,7 @@ def _lines(known: Yardsticks) -> list[Json]:
             ],
             "customdata": names,
             "textposition": [
-                "bottom right" if point == known.random[0] else "bottom center"
+                "bottom right" if point == known.random[0] else "bottom left"
                 for point in known.alone.values()
             ],
             "textfont": {"size": 11, "color": GREY},
