@@ -40,7 +40,21 @@ def balance_conflicts(layer: Any) -> Iterator[str]:
     for bound in ("require", "prefer"):
         if "nothing" in getattr(layer, bound):
             yield f"{bound}.nothing: nobody differs in it; name a price, a time or a count"
-    yield from _measured(measure, type(measure)(), {*layer.require, *layer.prefer})
+        for metric, most in getattr(layer, bound).items():
+            if isinstance(most, dict) and metric not in TIMED:
+                yield (
+                    f"{bound}.{metric}: only times have quantiles ({', '.join(TIMED)}); give one "
+                    f"number"
+                )
+            elif most == {}:
+                yield f"{bound}.{metric}: bounds nothing; give a number, or such as {{p50: 2}}"
+    plain = {
+        metric
+        for bounds in (layer.require, layer.prefer)
+        for metric, most in bounds.items()
+        if not isinstance(most, dict)
+    }
+    yield from _measured(measure, type(measure)(), plain)
 
 
 def _measured(measure: Any, usual: Any, bounds: set[str]) -> Iterator[str]:

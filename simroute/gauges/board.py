@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from simroute.core.outcome import Outcome
 from simroute.core.target import Price
-from simroute.gauges.measure import TIMED, Avoid, FailedLately, Measure, Metric, Times
+from simroute.gauges.measure import TIMED, Avoid, Bound, FailedLately, Measure, Metric, Times
 from simroute.gauges.quantile import RecentQuantile
 
 MINUTE = 60.0
@@ -20,8 +20,10 @@ PRICES: dict[str, Callable[[Price], float]] = {
     "output_price": lambda price: price.output,
 }
 Asked = Callable[[str], Price]
-Looked = tuple[str | None, Metric, bool]
-"""A target, what is looked at, and whether for a bound."""
+Limit = tuple[Metric, float, float]
+"""What is bounded, at which quantile, and by how much."""
+Looked = tuple[str | None, Metric, float | None]
+"""A target, what is looked at, and at which quantile for a bound; None: as the measure."""
 
 
 class Record:
@@ -53,11 +55,12 @@ class Board:
         self,
         measure: Measure,
         avoid: Avoid | None = None,
-        require: Mapping[Metric, float] | None = None,
-        prefer: Mapping[Metric, float] | None = None,
+        require: Mapping[Metric, Bound] | None = None,
+        prefer: Mapping[Metric, Bound] | None = None,
     ) -> None:
         self.measure, self.avoid = measure, avoid
-        self.require, self.prefer = require or {}, prefer or {}
+        self.require = limits(require or {}, measure.quantile)
+        self.prefer = limits(prefer or {}, measure.quantile)
         self._records: dict[str | None, Record] = {}
         self._stale: dict[Looked, float] = {}
         self._period = -math.inf
@@ -66,7 +69,7 @@ class Board:
         """What is known of one target."""
         record = self._records.get(name)
         if record is None:
-            bounds = [*self.require, *self.prefer]
+            bounds = [metric for metric, *_ in self.require + self.prefer]
             record = self._records[name] = Record(self.measure, bounds, self.avoid)
         return record
 
@@ -116,7 +119,7 @@ class Board:
 
     def value(self, now: float, name: str, price: Asked) -> float:
         """The measure of one target, the less the better."""
-        return self._known(now, (name, self.measure.of, False), price)
+        return self._known(now, (name, self.measure.of, None), price)
 
     def allowed(self, now: float, names: Sequence[str], price: Asked) -> list[str]:
         """Those that have no more of anything than is required, as far as is known."""
@@ -138,11 +141,10 @@ class Board:
         least = min(ranks.values())
         return [name for name in names if ranks[name] == least]
 
-    def _is_beyond(
-        self, now: float, name: str, bounds: Mapping[Metric, float], price: Asked
-    ) -> bool:
+    def _is_beyond(self, now: float, name: str, bounds: Sequence[Limit], price: Asked) -> bool:
         return any(
-            self._known(now, (name, metric, True), price) > most for metric, most in bounds.items()
+            self._known(now, (name, metric, quantile), price) > most
+            for metric, quantile, most in bounds
         )
 
     def _known(self, now: float, what: Looked, price: Asked) -> float:
@@ -159,21 +161,21 @@ class Board:
         if not self.measure.refresh or now // self.measure.refresh <= self._period:
             return
         self._period = now // self.measure.refresh
-        bounds = dict.fromkeys([*self.require, *self.prefer], True)
+        bounds = [(metric, quantile) for metric, quantile, _ in self.require + self.prefer]
         self._stale = {
-            (name, metric, is_bound): self._look(now, (name, metric, is_bound))
+            (name, metric, quantile): self._look(now, (name, metric, quantile))
             for name in self._records
-            for metric, is_bound in [(self.measure.of, False), *bounds.items()]
+            for metric, quantile in [(self.measure.of, None), *bounds]
             if metric not in PRICES
         }
 
     def _look(self, now: float, what: Looked, price: Asked | None = None) -> float:
         """NaN for a bound of which nothing is known."""
-        name, metric, is_bound = what
+        name, metric, quantile = what
         record = self.of(name)
         record.turn(now)
-        if metric in TIMED and is_bound:
-            known = record.bounds[metric].at(self.measure.quantile)
+        if metric in TIMED and quantile is not None:
+            known = record.bounds[metric].at(quantile)
             return math.nan if known is None else known
         value = {
             "in_flight": float(record.in_flight),
@@ -184,4 +186,16 @@ class Board:
             value = record.times.at(now)
         elif price is not None and metric in PRICES and name is not None:
             value = PRICES[metric](price(name))
-        return value if is_bound or not self.measure.busy else value * (record.in_flight + 1)
+        is_plain = quantile is not None or not self.measure.busy
+        return value if is_plain else value * (record.in_flight + 1)
+
+
+def limits(bounds: Mapping[Metric, Bound], usual: float) -> list[Limit]:
+    """Each bound at each of its quantiles; at the usual one where it names none."""
+    found: list[Limit] = []
+    for metric, bound in bounds.items():
+        if isinstance(bound, dict):
+            found += [(metric, float(name[1:]) / 100, most) for name, most in bound.items()]
+        else:
+            found.append((metric, usual, bound))
+    return found

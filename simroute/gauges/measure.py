@@ -25,6 +25,9 @@ Metric = Literal[
     "tokens",
 ]
 TIMED = ("latency", "first_token", "token_time")
+Quantile = Literal["p50", "p75", "p90", "p95", "p99"]
+Bound = float | dict[Quantile, float]
+"""At most so much; of a time also at several quantiles, all of which must hold."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ class Measure:
     ] = "fading"
     memory: Annotated[Period, Doc("fading, peak: how long a time is remembered")] = 60.0
     samples: Annotated[Positive, Doc("last, quantile: how many times are remembered")] = 10
-    quantile: Annotated[Share, Doc("quantile: which; also that of bounds on times")] = 0.5
+    quantile: Annotated[
+        Share, Doc("quantile: which; also that of bounds on times that name none")
+    ] = 0.5
     unknown: Annotated[Seconds, Doc("what stands for a time before the first is known")] = 0.0
     busy: Annotated[bool, Doc("times the calls under way, one more counted")] = False
     failures: Annotated[bool, Doc("the time of a failure counts as that of an answer does")] = False

@@ -24,7 +24,7 @@ from simroute.core.params import (
 from simroute.core.target import Shared, permits, resolve_numbers, sharing
 from simroute.gauges.board import Board
 from simroute.gauges.choice import Chooser, Rule
-from simroute.gauges.measure import Avoid, Measure, Metric
+from simroute.gauges.measure import Avoid, Bound, Measure, Metric
 from simroute.gauges.store import Store
 
 KEPT = 100_000
@@ -99,12 +99,12 @@ class Balance:
         dict[TargetName, Count], Doc("the lowest level that can be asked is; not stated: 0")
     ] = field(default_factory=dict)
     avoid: Annotated[Avoid | None, Doc("put behind all others whose calls fail")] = None
-    require: Annotated[dict[Metric, float], Doc("leave out who is beyond this")] = field(
-        default_factory=dict
-    )
-    prefer: Annotated[dict[Metric, float], Doc("put behind others who is beyond this")] = field(
-        default_factory=dict
-    )
+    require: Annotated[
+        dict[Metric, Bound], Doc("leave out who is beyond this; of times by quantile: {p90: 5}")
+    ] = field(default_factory=dict)
+    prefer: Annotated[
+        dict[Metric, Bound], Doc("put behind others who is beyond this, in the same words")
+    ] = field(default_factory=dict)
     tries: Annotated[Positive, Doc("targets that are asked, one after another, if they fail")] = 1
     statuses: Annotated[Statuses, Doc("failures after which the next is asked")] = FAILURES
 

@@ -40,6 +40,12 @@ def test_what_means_something_is_not_spoken_of(fields):
         ({"pick": "turns", "measure": Measure("price")}, "measure.of: is not looked at"),
         ({"statuses": (500,)}, "statuses: nobody else is asked"),
         ({"require": {"nothing": 2.0}}, "require.nothing: nobody differs"),
+        ({"prefer": {"price": {"p50": 2.0}}}, "prefer.price: only times have quantiles"),
+        ({"prefer": {"latency": {}}}, "prefer.latency: bounds nothing"),
+        (
+            {"measure": Measure(quantile=0.9), "prefer": {"latency": {"p50": 2.0}}},
+            "measure.quantile: no quantile is asked for",
+        ),
         ({"measure": Measure("price", memory=9.0)}, "measure.memory: is of times, and price"),
         (
             {"pick": "best", "measure": Measure("latency", samples=3)},

@@ -141,3 +141,28 @@ def test_ranks_are_health_then_level_then_preference():
     assert board.first(1.0, ["a", "b"], levels, price) == ["a"]
     assert board.first(1.0, ["b"], levels, price) == ["b"]  # somebody is better than nobody
     assert board.first(31.0, ["a", "b"], levels, price) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "is_within"),
+    [
+        (2.0, True),
+        (0.5, False),
+        ({"p50": 2.0}, True),
+        ({"p50": 2.0, "p90": 5.0}, False),
+        ({"p50": 2.0, "p90": 12.0}, True),
+        ({"p50": 0.5, "p90": 12.0}, False),
+    ],
+)
+@pytest.mark.parametrize("refresh", [0.0, 10.0])
+def test_a_time_is_within_a_bound_at_all_quantiles_that_it_names(bound, is_within, refresh):
+    """Of twelve times eight are 1 s and four 10 s, so the median is 1 s and the 90th percentile
+    10 s; a bound that names no quantile is of the measure's, the median."""
+    required = Board(Measure(refresh=refresh), require={"latency": bound})
+    preferred = Board(Measure(refresh=refresh), prefer={"latency": bound})
+    for board in (required, preferred):
+        for seconds in [1.0, 1.0, 10.0] * 4:
+            board.begin(0.0, "a")
+            board.end(0.0, "a", (0.1, seconds), ok())
+    assert required.allowed(20.0, ["a", "b"], price) == (["a", "b"] if is_within else ["b"])
+    assert preferred.first(20.0, ["a", "b"], {}, price) == (["a", "b"] if is_within else ["b"])
