@@ -24,6 +24,7 @@ NAMES = {
     "zone": ["UTC", "Europe/Berlin"],
     "clock": ["00:00", "09:30"],
     "name": ["default"],
+    "endpoint": ["router@c", "router@lowest-ttft|oc<1000", "router@t:1|i:2|skip_providers:none"],
 }
 """Unit -> values of it that mean something in front of two scripted targets."""
 MOST = {"s": 20.0, "share": 1.0, "USD": 0.02, "count": 5, "1/min": 600.0}

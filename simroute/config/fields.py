@@ -22,7 +22,7 @@ from typing import (
     get_type_hints,
 )
 
-from simroute.core.params import Doc, Range, Unit
+from simroute.core.params import Doc, Grammar, Range, Unit
 
 
 class Scalar(NamedTuple):
@@ -30,12 +30,14 @@ class Scalar(NamedTuple):
 
     type: bool, int, float or str; float also where a text may stand for the number ("30%").
     unit: as declared, such as "s"; empty without one. choices: the only values, if not empty.
+    read: understands a text, or raises ValueError.
     """
 
     type: Any
     unit: str = ""
     ranges: tuple[Range, ...] = ()
     choices: tuple[Any, ...] = ()
+    read: Callable[[str], Any] | None = None
 
     @property
     def is_number(self) -> bool:
@@ -155,4 +157,5 @@ def _scalar(bare: Any, marks: tuple[Any, ...]) -> Scalar:
         next((mark.name for mark in marks if isinstance(mark, Unit)), ""),
         tuple(mark for mark in marks if isinstance(mark, Range)),
         get_args(bare) if get_origin(bare) is Literal else (),
+        next((mark.read for mark in marks if isinstance(mark, Grammar)), None),
     )

@@ -48,6 +48,8 @@ def scalar_check(scalar: Scalar, key: bool = False) -> Callable[[Any], Any]:
         return partial(_choice, choices=scalar.choices)
     if scalar.type is bool:
         return _flag
+    if scalar.read is not None:
+        return partial(_read, read=scalar.read)
     if scalar.type is str:
         return NAMED.get(scalar.unit, _text)
     return partial(_quantity, scalar=scalar, key=key)
@@ -93,6 +95,12 @@ def _own_key(value: str) -> str:
     """A remedy for kinds of failure that have keys of their own."""
     own = {"truncated": "truncated", "stalled": "stalled"}
     return f"; {own[value]} is a key of the deployment's own" if value in own else ""
+
+
+def _read(value: Any, read: Callable[[str], Any]) -> str:
+    text = _text(value)
+    read(text)
+    return text
 
 
 def _zone(value: Any) -> str:

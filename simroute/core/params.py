@@ -7,7 +7,8 @@ are for.
 from __future__ import annotations
 
 import math
-from typing import Annotated, NamedTuple
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
 
 MOST_SEED = 2**64 - 1
 """A seed is a number of 64 bits."""
@@ -26,6 +27,12 @@ class Range(NamedTuple):
     low: float = -math.inf
     high: float = math.inf
     above: bool = False
+
+
+class Grammar(NamedTuple):
+    """A text that `read` understands; it raises ValueError where it does not."""
+
+    read: Callable[[str], Any]
 
 
 class Doc(NamedTuple):

@@ -2,6 +2,6 @@
 registers all layers, the general ones too."""
 
 from simroute import policies
-from simroute.gateways import bifrost, litellm
+from simroute.gateways import bifrost, litellm, unify
 
-__all__ = ["bifrost", "litellm", "policies"]
+__all__ = ["bifrost", "litellm", "policies", "unify"]

@@ -34,6 +34,17 @@ def test_every_layer_has_its_page():
     assert [name for name in names if f"layers/{name}.md" not in menu] == []
 
 
+def test_the_table_of_layers_is_complete():
+    """The guide says of each when it is the right one, with a link to its page."""
+    guide = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    table = guide.split("\n## Which layer?\n")[1].split("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ")]
+    linked = [re.findall(r"\[`(\w+)`\]\(layers/(\w+)\.md\)", row) for row in rows[1:]]
+    assert [row for row, found in zip(rows[1:], linked, strict=True) if not found] == []
+    assert [pair for found in linked for pair in found if pair[0] != pair[1]] == []
+    assert sorted(kind for found in linked for kind, _ in found) == KINDS
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_a_page_shows_an_effect_with_its_interval(page):
     """It has a command, and an output with an interval behind it."""

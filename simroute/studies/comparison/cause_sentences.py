@@ -40,6 +40,7 @@ REFUSALS = {
     "litellm": "its router has no deployment for {of}",
     "pace": "its own pace refuses {of}",
     "shed": "it sheds {of}",
+    "unify": "no endpoint is within its thresholds for {of}",
 }
 """What it means for requests that a layer of this kind refused them; of others it is "its … layer
 refuses"."""
