@@ -30,6 +30,7 @@ from simroute.mock.running import deployment_entries
 from simroute.mock.server import MockServer
 from simroute.models import spec
 from simroute.models.closed_loop import needs_callers
+from simroute.models.questions import FORMS, plain
 from simroute.sockets import Listener
 from simroute.statistics.intervals import interval
 
@@ -271,7 +272,7 @@ def _bodies(scenario: spec.Scenario, providers: Providers, block: Any) -> Any:
             "task": weather.tasks[lists.task[i]],
             "feature": weather.features[lists.feature[i]],
         }
-        content = f"{lists.wording[i]} ".ljust(CHARACTERS_A_TOKEN * lists.input_tokens[i], "x")
+        content = _written(lists.wording[i], lists.question[i], lists.input_tokens[i])
         body = {
             "messages": [{"role": "user", "content": content}],
             "max_tokens": scenario.workload.max_output_tokens,
@@ -282,6 +283,21 @@ def _bodies(scenario: spec.Scenario, providers: Providers, block: Any) -> Any:
         if lists.streamed[i]:
             body["stream"] = True
         yield lists.arrival[i], body
+
+
+def _written(wording: int, question: int, tokens: int) -> str:
+    """A prompt of so many tokens, that is another for another wording: in its words, or, where
+    these are its question's, in case or white space."""
+    words = plain(wording, question)
+    text = f"{words} ".ljust(CHARACTERS_A_TOKEN * tokens, "x")
+    if words != wording:
+        number, forms = divmod(-1 - wording, 4)
+        mark = f"{number:b}"
+        if forms & FORMS["case"]:
+            text = text[: -len(mark)] + mark.replace("0", "x").replace("1", "X")
+        if forms & FORMS["space"]:
+            text += mark.replace("0", " ").replace("1", "\n")
+    return text
 
 
 async def _call(

@@ -134,6 +134,14 @@ class FakeWorld:
     def unbilled(self, call: Call) -> list[str]:
         return self.given_up[call.request.id]
 
+    def plain_key(self, call: Call, ignored: Sequence[str]) -> Hashable:
+        key = str(call.request.key)
+        key = key.casefold() if "case" in ignored else key
+        return " ".join(key.split()) if "space" in ignored else key
+
+    def keyed(self, call: Call) -> Call:
+        return call
+
     async def embed(self, call: Call, keys: Mapping[Any, Any]) -> None:
         """The nearest one is known without it."""
 

@@ -97,6 +97,9 @@ def _of_workload(load: spec.Workload) -> Iterator[str]:
         yield "workload.callers: there are none; give count"
     if load.again.share == 0 and load.again != spec.AskAgain():
         yield "workload.again: nobody presses again; give share"
+    if load.repeats.share == 0:
+        for key in _changed(load.repeats, spec.Repeats(), "other_case", "other_space"):
+            yield f"workload.repeats.{key}: nobody asks again; give share"
     if load.sessions.turns == 1 and load.sessions != spec.Sessions():
         yield "workload.sessions: conversations have one turn; give turns"
     if load.clients is None and load.client_options != spec.ClientOptions():

@@ -208,6 +208,10 @@ class World(Protocol):
         """Where the log that is being replayed says that this request went; None where there is
         none, or it does not say."""
 
+    def plain_key(self, call: Call, ignored: Sequence[str]) -> Hashable:
+        """What `Request.key` would be if prompts were all written alike: in the case of their
+        letters ("case"), in the white space between and around words ("space")."""
+
     def embed(self, call: Call, keys: Mapping[Any, Any]) -> Awaitable[None]:
         """Make ready what `nearest` will tell of these: in real time an embedder is asked, virtual
         time has paid for it by `takes`. One that fails is no error: then nothing is near."""

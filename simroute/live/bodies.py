@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,7 @@ def read_request(
         is_repeatable=body.get("temperature") == 0 or body.get("seed") is not None,
         wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
         question=partial(question, client, body),
+        plain=partial(plain_key, client, body),
     )
     for name, value in _tags(body, tags or {}).items():
         setattr(request, name, value)
@@ -86,6 +87,25 @@ def question(client: str, body: Mapping[str, Any]) -> Question | None:
         return None
     rest = [*said[:last], {**said[last], "content": None}, *said[last + 1 :]]
     return Question(digest_of(client, {**body, "messages": rest}), text)
+
+
+def plain_key(client: str, body: Mapping[str, Any], ignored: Sequence[str]) -> Key:
+    """The key of a body whose messages' texts are written alike."""
+    said = [{**each, "content": _plain(each.get("content"), ignored)} for each in body["messages"]]
+    return Key(client, {**body, "messages": said})
+
+
+def _plain(content: Any, ignored: Sequence[str]) -> Any:
+    """What is said in a message: a text, or parts of which some are."""
+    if isinstance(content, list):
+        return [
+            {**part, "text": _plain(part["text"], ignored)} if _is_text(part) else part
+            for part in content
+        ]
+    if isinstance(content, str):
+        content = content.casefold() if "case" in ignored else content
+        content = " ".join(content.split()) if "space" in ignored else content
+    return content
 
 
 def _is_text(part: Any) -> bool:

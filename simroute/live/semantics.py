@@ -91,7 +91,8 @@ class Semantics:
         """A cache will hold the answer to this request."""
         if request.meaning is not None:
             index = self._indexes.setdefault(place, VectorIndex())
-            index.put(request.meaning.context, request.key, request.meaning.vector)
+            key = request.plain_keys.get(place, request.key)
+            index.put(request.meaning.context, key, request.meaning.vector)
 
     def _vector(self, text: str) -> Told:
         loop = asyncio.get_running_loop()

@@ -3,7 +3,7 @@ however often."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,6 +15,24 @@ BLOCK = 4096
 UNIQUE = 1 << 40
 """Question UNIQUE + i is asked once, by request i; smaller numbers come from the catalogue of
 repeats."""
+
+FORMS = {"case": 1, "space": 2}
+"""In what a repeat may differ that has the words of its question: in both, if the sum."""
+
+
+def styled(index: np.ndarray, forms: np.ndarray) -> np.ndarray:
+    """The wordings of requests that ask in the words of a question, and write them as nobody else
+    does; forms: sums of `FORMS`."""
+    return np.asarray(-1 - (4 * index + forms))
+
+
+def plain(wording: int, question: int, ignored: Sequence[str] = tuple(FORMS)) -> int:
+    """A wording without what is ignored of its form."""
+    if wording >= 0:
+        return wording
+    forms = (-1 - wording) % 4
+    return question if forms & ~sum(FORMS[form] for form in ignored) == 0 else wording
+
 
 Draw = Callable[[np.random.Generator], np.ndarray]
 

@@ -22,7 +22,7 @@ from simroute.models.closed_loop import (
 )
 from simroute.models.lengths import token_counts
 from simroute.models.playback import BlockColumns, Partition, Playback
-from simroute.models.questions import BLOCK, UNIQUE, Questions
+from simroute.models.questions import BLOCK, FORMS, UNIQUE, Questions, styled
 from simroute.models.random import Streams
 from simroute.models.rate_profile import ArrivalProfile
 from simroute.models.sessions import Contexts, Conversations, has_sessions
@@ -259,7 +259,12 @@ class WorkloadModel:
         rank = np.searchsorted(self._popularity, uniform("question"), side="right")
         question = np.where(again, np.minimum(rank, repeats.questions - 1), unique)
         reworded = again & (uniform("wording") < repeats.paraphrased)
-        return question, np.where(reworded, unique, question)
+        wording = np.where(reworded, unique, question)
+        forms = np.zeros(len(index), np.int64)
+        for form, share in (("case", repeats.other_case), ("space", repeats.other_space)):
+            if share:
+                forms += FORMS[form] * (uniform(form) < share)
+        return question, np.where(again & ~reworded & (forms > 0), styled(index, forms), wording)
 
     def _draw_replicas(self, size: int, uniform: Uniform) -> np.ndarray:
         replicas = self._scenario.gateway.replicas

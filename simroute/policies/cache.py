@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
 
 from simroute.core import Call, Gate, Match, Outcome, Send, World, layer
-from simroute.core.params import Doc, Period, Positive, Range, Seconds, Share, Status, Unit
-from simroute.gauges.store import Shelves, Store
+from simroute.core.params import Doc, Range, Seconds, Share, Unit
+from simroute.gauges.keeping import Keeping
+from simroute.gauges.store import Store
 from simroute.gauges.verified import VerifiedEntries
+
+Place = tuple[str, Hashable]
+"""Who shares an answer, and what was asked."""
+Near = Match | None
 
 
 @layer("cache")
 @dataclass
-class Cache:
-    """Exact: the same prompt and parameters. Semantic: besides, the nearest earlier question above
-    a threshold, which may be the wrong one. Verified: such a question's answer is given as often as
-    the stated `error` allows; otherwise the model is asked, and what it says compared with it, from
-    which each entry learns how far its answer carries (`together`: all of them at once, so that
-    the bound holds on average over them, sooner).
+class Cache(Keeping):
+    """Exact: the same prompt and parameters (`ignore`: however the prompt is written). Semantic:
+    besides, the nearest earlier question above a threshold, which may be the wrong one. Verified:
+    such a question's answer is given as often as the stated `error` allows; otherwise the model is
+    asked, and what it says compared with it, from which each entry learns how far its answer
+    carries (`together`: all of them at once, so that the bound holds on average over them, sooner).
 
     A threshold means something only with its scale: GPTCache's 0.8 is a cosine of 0.6 (cosine = 2 x
     threshold - 1). Only complete answers are stored, none that came from a cache. What is too old
@@ -31,7 +37,8 @@ class Cache:
     asked (`any_temperature`).
 
     Sources: GPTCache; RFC 5861 (stale-if-error); RFC 2308 (negative caching); Go's singleflight;
-    vCache, arXiv 2502.03771 (the idea of the verified one).
+    vCache, arXiv 2502.03771 (the idea of the verified one); what is ignored, Bifrost's cache (lower
+    case, trimmed) and NeMo Guardrails' (white space).
 
     Example:
 
@@ -42,7 +49,8 @@ class Cache:
         timeout:  {total: 30s, first_token: 10s}
 
     Interplay: How much it can save is the scenario's `workload.repeats.share`; an exact cache
-    misses the `paraphrased` part of it. A lower `threshold` finds more of those, and more questions
+    misses the `paraphrased` part of it and, unless it is to `ignore` such forms, `other_case` and
+    `other_space`. A lower `threshold` finds more of those, and more questions
     that only look alike: watch cache_false_hit_rate beside cache_hit_rate. `match: verified` bounds
     those at the price of asking while it learns: below `threshold` it does not look, so give a low
     one. `ttl` and `size` decide how much is there to be found (an answer must outlive the time
@@ -56,62 +64,52 @@ class Cache:
     match: Annotated[
         Literal["exact", "semantic", "verified"], Doc("what is taken for the same question")
     ] = "exact"
+    ignore: Annotated[
+        tuple[Literal["case", "space"], ...],
+        Doc("the same words all the same: case of letters, white space between and around them"),
+    ] = ()
     threshold: Annotated[
         float, Unit("similarity"), Range(0, 1), Doc("semantic: how alike two questions must be")
     ] = 0.95
     scale: Annotated[Literal["cosine", "gptcache"], Doc("of the threshold")] = "cosine"
-    ttl: Annotated[Period, Doc("lifetime of an answer, from when it was stored")] = 3600.0
-    sliding: Annotated[bool, Doc("each hit starts the lifetime anew")] = False
-    size: Annotated[Positive, Doc("answers kept, in each scope")] = 10_000
-    eviction: Annotated[
-        Literal["lru", "lfu", "fifo", "random"],
-        Doc("goes first: longest unused, least used, oldest, any"),
-    ] = "lru"
     lookup: Annotated[Seconds, Doc("time to look, hit or miss")] = 0.003
     any_temperature: Annotated[bool, Doc("live: keep answers that vary, too")] = False
     error: Annotated[Share, Doc("verified: share of wrong answers among similar questions")] = 0.02
     together: Annotated[bool, Doc("verified: learn of all entries at once, sooner")] = False
-    scope: Annotated[Literal["all", "user", "feature"], Doc("who shares answers")] = "all"
-    stale: Annotated[Seconds, Doc("after its lifetime, given for so long if asking failed")] = 0.0
     single_flight: Annotated[bool, Doc("equal requests wait for the first of them")] = False
-    failures_ttl: Annotated[Seconds, Doc("lifetime of a refusal; 0: not remembered")] = 0.0
-    failures: Annotated[tuple[Status, ...], Doc("refusals that would come again")] = (400, 413, 422)
 
     def __post_init__(self) -> None:
-        self._fresh = Shelves(self.size, self.ttl, self.eviction, self.sliding)
-        self._old = Shelves(self.size, self.ttl + self.stale, self.eviction, self.sliding)
-        self._refused = Shelves(self.size, self.failures_ttl or 1.0)
-        self._leads = Shelves(self.size, self.ttl, self.eviction, self.sliding)
+        super().__post_init__()
         self._verified = VerifiedEntries(self.error)
-        for shelves in (self._fresh, self._leads, self._old, self._refused):
-            shelves.of("")  # there for what other replicas tell
-        self._flights: dict[tuple[str, object], Gate] = {}
-        wanted = self.threshold
-        self._cosine = wanted if self.scale == "cosine" else round(2 * wanted - 1, 12)
+        self._flights: dict[Place, Gate] = {}
+        alike = self.threshold
+        self._cosine = alike if self.scale == "cosine" else round(2 * alike - 1, 12)
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self.lookup:
             await world.takes(self.lookup)
-        whose, key = self._whose(call), call.request.key
+        key = world.plain_key(call, self.ignore) if self.ignore else call.request.key
+        place = whose, key = self.whose(call.request), key
         if self.match != "exact":
             self._near(whose).expire(world.now())
             if key not in self._fresh.of(whose):
                 await world.embed(call, self._near(whose))
         while True:
-            found, near = self._look(call, world)
+            found, near = self._look(call, place, world)
             if found is not None:
                 return found
-            if not self.single_flight or (flight := self._flights.get((whose, key))) is None:
+            if not self.single_flight or (flight := self._flights.get(place)) is None:
                 break
             await flight
-        return await self._ask(call, near, send, world)
+        return await self._ask(call, place, near, send, world)
 
-    def _look(self, call: Call, world: World) -> tuple[Outcome | None, Match | None]:
-        now, key, whose = world.now(), call.request.key, self._whose(call)
+    def _look(self, call: Call, place: Place, world: World) -> tuple[Outcome | None, Near]:
+        now, (whose, key) = world.now(), place
         entry = self._fresh.of(whose).get_at(now, key)
         if entry is not None:
             return _hit("exact", entry), None
-        if self.failures_ttl and (refused := self._refused.of(whose).get_at(now, key)) is not None:
+        refused = self.refused_at(now, whose, key)
+        if refused is not None:
             return refused, None
         near = world.nearest(call, self._near(whose)) if self.match != "exact" else None
         if near is None or near.cosine < self._cosine:
@@ -122,43 +120,39 @@ class Cache:
                 return None, near
         return _hit("semantic", self._near(whose).get_at(now, near.key)), None
 
-    async def _ask(self, call: Call, near: Match | None, send: Send, world: World) -> Outcome:
-        key = whose, _ = self._whose(call), call.request.key
+    async def _ask(self, call: Call, place: Place, near: Near, send: Send, world: World) -> Outcome:
         if self.single_flight:
-            self._flights[key] = world.gate()
+            self._flights[place] = world.gate()
         outcome = None
         try:
             outcome = await send(call)
         finally:
             if outcome is None:
-                self._land(key)
-        outcome = outcome.then(partial(self._keep, call, near, world))
-        asked = self.stale and not outcome.ok
-        old = self._old.of(whose).get_at(world.now(), call.request.key) if asked else None
+                self._land(place)
+        outcome = outcome.then(partial(self._keep, call, place, near, world))
+        old = None if outcome.ok else self.stale_at(world.now(), *place)
         if old is not None:
             world.emit("served_stale", call, status=outcome.status)
             return _hit("stale", old)
         return outcome
 
-    def _keep(self, call: Call, near: Match | None, world: World, outcome: Outcome) -> None:
-        now, key, whose = world.now(), call.request.key, self._whose(call)
-        fresh = outcome.ok and outcome.cached == "no" and outcome.answer is not None
+    def _keep(self, call: Call, place: Place, near: Near, world: World, outcome: Outcome) -> None:
+        now, (whose, key), answer = world.now(), place, outcome.answer
+        fresh = outcome.ok and outcome.cached == "no" and answer is not None
         if fresh and world.may_keep(call, outcome, self.any_temperature):
             chance = world.uniform("evict", call) if self.eviction == "random" else 0.0
-            self._fresh.of(whose).put(now, key, outcome.answer, chance)
-            if self.stale:
-                self._old.of(whose).put(now, key, outcome.answer, chance)
-            if self.match == "verified" and not self._learn(near, outcome, whose, world):
-                self._leads.of(whose).put(now, key, outcome.answer, chance)
+            self.put(now, whose, key, answer, chance)
+            if self.match == "verified" and not self._learn(near, answer, whose, world):
+                self._leads.of(whose).put(now, key, answer, chance)
         elif self.failures_ttl and outcome.status in self.failures and not outcome.by:
             self._refused.of(whose).put(now, key, outcome._replace(usd=0.0, rest=None))
-        self._land((whose, key))
+        self._land(place)
 
-    def _learn(self, near: Match | None, outcome: Outcome, whose: str, world: World) -> bool:
+    def _learn(self, near: Near, answer: object, whose: str, world: World) -> bool:
         """Whether the entry that was near, if any, says the same."""
         if near is None or near.key not in self._leads.of(whose):
             return False
-        right = world.agrees(self._leads.of(whose)[near.key], outcome.answer)
+        right = world.agrees(self._leads.of(whose)[near.key], answer)
         self._verified.add(self.together or near.key, near.cosine, right)
         return right
 
@@ -166,12 +160,9 @@ class Cache:
         """What a question is compared with: verified, those alone whose answers differ."""
         return (self._leads if self.match == "verified" else self._fresh).of(whose)
 
-    def _land(self, key: tuple[str, object]) -> None:
-        if key in self._flights:
-            self._flights.pop(key).open()
-
-    def _whose(self, call: Call) -> str:
-        return "" if self.scope == "all" else str(getattr(call.request, self.scope))
+    def _land(self, place: Place) -> None:
+        if place in self._flights:
+            self._flights.pop(place).open()
 
 
 def _hit(kind: str, answer: object) -> Outcome:

@@ -299,3 +299,18 @@ def test_an_answer_that_agrees_makes_the_entry_carry_farther():
     world.play(cache, *asks("x", "y"))
     assert cache._verified.share("x", 0.9) == pytest.approx(0.04)
     assert (list(cache._leads.of("")), list(cache._fresh.of(""))) == (["x"], ["x", "y"])
+
+
+def test_what_is_ignored_of_the_form_makes_no_other_question():
+    """Case, or white space, or both; the rest of the words still counts."""
+    said = ["Hello  there", "hello  there", " Hello there\n", "HELLO THERE", "hello their"]
+    found = {
+        ignored: kinds(FakeWorld(), Cache(ignore=ignored), *asks(*said))
+        for ignored in ((), ("case",), ("space",), ("case", "space"))
+    }
+    assert found == {
+        (): ["no"] * 5,
+        ("case",): ["no", "exact", "no", "no", "no"],
+        ("space",): ["no", "no", "exact", "no", "no"],
+        ("case", "space"): ["no", "exact", "exact", "exact", "no"],
+    }

@@ -70,9 +70,9 @@ def simulated(policy, monkeypatch):
     keys, nearest = {}, {}
     look, near = Cache._look, Senses.nearest
 
-    def noted_look(self, call, world):
+    def noted_look(self, call, place, world):
         keys[call.request.id] = call.request.key
-        return look(self, call, world)
+        return look(self, call, place, world)
 
     def noted_near(self, call, held):
         match = nearest[call.request.id] = near(self, call, held)

@@ -146,6 +146,13 @@ class Repeats:
     paraphrased: Annotated[
         Share, Doc("share of repeats with other words: an exact cache misses them")
     ] = 0.0
+    other_case: Annotated[
+        Share,
+        Doc("share of repeats in the same words that nobody else writes in such letters"),
+    ] = 0.0
+    other_space: Annotated[
+        Share, Doc("the same of white space: an exact cache misses both unless it ignores them")
+    ] = 0.0
 
 
 @dataclass(frozen=True)

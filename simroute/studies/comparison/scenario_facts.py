@@ -150,6 +150,8 @@ def _repeat_rows(repeats: spec.Repeats) -> list[list[str]]:
         f"{repeats.share * 100:g} % ask one of {repeats.questions:,} questions again, "
         f"{repeats.paraphrased * 100:g} % of them reworded"
     )
+    for share, form in ((repeats.other_case, "letters"), (repeats.other_space, "white space")):
+        words += f", {share * 100:g} % in other {form}" if share else ""
     return [["repeats", words]]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +45,8 @@ class LiveRequest:
     is_repeatable: what it asks for has one answer, which a cache may give again. is_kept: a cache
     or a judge may want its stream. wants_usage: its caller asked a stream for usage. nano: billed
     so far; twice_nano: the part of it that the estimates of `unbilled` hold as well. under_way:
-    sends that have not ended. classified: by layer, the task that it is taken for.
+    sends that have not ended. classified: by layer, the task that it is taken for. plain: its key
+    without what is ignored of its form; plain_keys: by (layer, replica), if one ignores any.
     """
 
     id: int
@@ -75,6 +76,8 @@ class LiveRequest:
     classified: dict[str, str] = field(default_factory=dict)
     rests: list[Rest] = field(default_factory=list)
     question: Callable[[], Any] | None = field(default=None, repr=False)
+    plain: Callable[[Sequence[str]], Any] | None = field(default=None, repr=False)
+    plain_keys: dict[tuple[str, int], Any] = field(default_factory=dict)
     meaning: Any = field(default=None, repr=False)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import math
 import operator
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -45,6 +45,7 @@ class View:
         self.fits, self.own_answer = world.fits, world.own_answer
         self.allowances = world.allowances
         self.agrees = world.agrees
+        self.plain_key = partial(world.plain_key, layer, replica)
         self.embed = partial(world.embed, layer, replica)
         self.nearest = partial(world.nearest, layer, replica)
         self.may_keep = partial(world.may_keep, layer, replica)
@@ -284,6 +285,14 @@ class LiveWorld:
             repr((self._seed, layer, stream, request.id, k)).encode(), digest_size=8
         ).digest()
         return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
+
+    def plain_key(self, layer: str, replica: int, call: Call, ignored: Sequence[str]) -> Hashable:
+        request: Any = call.request
+        if request.plain is None:
+            return request.key  # type: ignore[no-any-return]
+        key = request.plain_keys[layer, replica] = request.plain(ignored)
+        key.is_compared = request.key.is_compared
+        return key  # type: ignore[no-any-return]
 
     async def embed(self, layer: str, replica: int, call: Call, keys: Mapping[Any, Any]) -> None:
         request: Any = call.request

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simroute.core import Allowance, Call, Judge, Logged, Match, Outcome, Price
-from simroute.models.questions import BLOCK
+from simroute.models.questions import BLOCK, plain
 from simroute.models.similarity import Similarity
 from simroute.models.weather import Weather
 from simroute.worlds.periods import Periods
@@ -94,6 +94,10 @@ class Senses:
         coin = self._draw(request, key if number == 1 else (*key, number))
         return coin < judge.accepts(is_right(request, outcome))
 
+    def plain_key(self, call: Call, ignored: Sequence[str]) -> int:
+        request: Any = call.request
+        return plain(request.key, request.question, ignored)
+
     async def embed(self, call: Call, keys: Mapping[Any, Any]) -> None:
         """Its time is a part of the look-up's."""
 
@@ -107,7 +111,17 @@ class Senses:
             if question < self._weather.repeated_questions
             else []
         )
-        same = next((other for other in said if other != wording and other in keys), None)
+        words = plain(wording, question)
+        same = next(
+            (
+                held
+                for other in said
+                if other != wording
+                for held in (other, plain(other, question))
+                if held in keys
+            ),
+            None,
+        )
         if said is not None and wording not in said:
             said.append(wording)
             # the latest eight wordings of a question are enough to find one that is still cached
@@ -118,6 +132,8 @@ class Senses:
             self._draw(request, ("similar",)),
             self._draw(request, ("wrong",)),
         )
+        if same is not None and plain(same, question) == words:
+            return Match(same, 1.0)  # the same words, written otherwise: embedders hardly see it
         if right:
             return Match(same, cosine)
         other = next((key for key in keys if key != wording and key != same), None)

@@ -54,6 +54,7 @@ class View:
             senses.unbilled,
             senses.period,
         )
+        self.plain_key = senses.plain_key
         self.embed, self.nearest, self.may_keep = senses.embed, senses.nearest, senses.may_keep
         self.logged, self.fits, self.own_answer = senses.logged, senses.fits, senses.own_answer
         experts = world.experts
