@@ -25,7 +25,7 @@ from simroute.traces.playback.columns import NOBODY, OTHERS, PlaybackColumns
 from simroute.traces.playback.write_columns import MAX_NAMES
 
 WHO, PLACE = "user, task or feature", "provider, domain or deployment"
-KINDS = ("target", "task", "feature", "task or feature", "provider", WHO, PLACE)
+KINDS = ("target", "task", "feature", "task or feature", "provider", "model", WHO, PLACE)
 MAX_LISTED = 12
 """Names in one line."""
 

@@ -31,8 +31,8 @@ def quality_conflicts(layer: Any) -> Iterator[str]:
         if (layer.evaluation.every, layer.evaluation.usd) != (usual.every, usual.usd):
             yield "evaluation: nothing is evaluated beside a table; leave every and usd out"
     pace = getattr(layer, "pace", None)
-    if pace is not None and pace.usd is None and not pace.by_target:
-        yield "pace: has no sum, so it holds nothing back; give usd, or by_target"
+    if pace is not None and pace.usd is None and not (pace.by_target or pace.by_model):
+        yield "pace: has no sum, so it holds nothing back; give usd, by_model or by_target"
 
 
 def _cascade_conflicts(layer: Any) -> Iterator[str]:

@@ -61,6 +61,7 @@ TaskName = Annotated[str, Unit("task")]
 FeatureName = Annotated[str, Unit("feature")]
 WorkName = Annotated[str, Unit("task or feature")]
 ProviderName = Annotated[str, Unit("provider")]
+ModelName = Annotated[str, Unit("model")]
 WhoName = Annotated[str, Unit("user, task or feature")]
 PlaceName = Annotated[str, Unit("provider, domain or deployment")]
 """Names of what a scenario or a replayed log has: `config.names` compares them with

@@ -8,7 +8,7 @@ from math import floor, inf
 from typing import Annotated
 
 from simroute.core import Price, Target, resolve
-from simroute.core.params import Doc, Period, TargetName, Usd
+from simroute.core.params import Doc, ModelName, Period, TargetName, Usd
 from simroute.gauges.latency import Recent
 
 
@@ -63,7 +63,8 @@ class DualPrice:
 @dataclass(frozen=True)
 class Pace:
     """A budget that is spent evenly: the faster it is spent, the more a USD counts against quality.
-    `usd` is for all targets together, `by_target` for each of its own."""
+    `usd` is for all targets together, `by_target` and `by_model` for each of its own; a call draws
+    on all that concern it, and their prices add up."""
 
     usd: Annotated[Usd | None, Doc("for a period, all targets together; none: no such budget")] = (
         None
@@ -71,6 +72,9 @@ class Pace:
     by_target: Annotated[dict[TargetName, Usd], Doc("for a period, of a target alone")] = field(
         default_factory=dict
     )
+    by_model: Annotated[
+        dict[ModelName, Usd], Doc("for a period, of all deployments of a model together")
+    ] = field(default_factory=dict)
     period: Annotated[Period, Doc("for which the sums are; the first begins at t = 0")] = 86_400.0
     ahead: Annotated[
         Period, Doc("so far overdrawn, a call of usual cost gives up all that quality is worth")
@@ -87,6 +91,10 @@ class Pace:
         if self.usd is not None:
             shared = DualPrice(self.usd, self.period, self.ahead)
             prices = {name: [shared] for name in known}
+        for model, usd in self.by_model.items():
+            own = DualPrice(usd, self.period, self.ahead)
+            for name in (name for name, target in known.items() if target.model == model):
+                prices[name] = [*prices[name], own]
         for role, usd in self.by_target.items():
             for name in resolve([role], known, price):
                 prices[name] = [*prices[name], DualPrice(usd, self.period, self.ahead)]
