@@ -113,22 +113,22 @@ EVENTS: dict[str, Any] = {
 }
 
 
-class Names:
-    """Codes of words: small integers in order of first use."""
+class Names(dict[str, int]):
+    """Codes of words: small integers in order of first use. code(word): the code of a word; a new
+    word gets the next one."""
+
+    code = dict.__getitem__
 
     def __init__(self, words: tuple[str, ...] = ()) -> None:
-        self._codes = {word: code for code, word in enumerate(words)}
+        super().__init__((word, code) for code, word in enumerate(words))
 
-    def code(self, word: str) -> int:
-        """Returns the code of a word; a new word gets the next one."""
-        code = self._codes.get(word)
-        if code is None:
-            code = self._codes[word] = len(self._codes)
+    def __missing__(self, word: str) -> int:
+        code = self[word] = len(self)
         return code
 
     @property
     def words(self) -> list[str]:
-        return list(self._codes)
+        return list(self)
 
 
 class Ledger:

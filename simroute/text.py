@@ -263,14 +263,16 @@ PAIR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^\s"]*)')
 
 def paired(detail: Mapping[str, Any]) -> str:
     """An event's detail on one line: key=value key="a value with spaces"; `pairs` reads it back."""
-    return " ".join(f"{key}={_value(value)}" for key, value in detail.items())
+    return " ".join([f"{key}={_value(value)}" for key, value in detail.items()])
 
 
 def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
-    text = str(value)
-    return json.dumps(text, ensure_ascii=False) if QUOTED.search(text) else text
+    text = value if value.__class__ is str else str(value)
+    if text.isalnum() or not QUOTED.search(text):  # most are, which is soon seen
+        return text
+    return json.dumps(text, ensure_ascii=False)
 
 
 def pairs(text: str) -> dict[str, str]:

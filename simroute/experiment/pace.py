@@ -27,7 +27,7 @@ def measure_pace(configuration: Configuration, policy: str) -> float | None:
     sinks: list[Sink] = []
     world = build_world(configuration, policy, 0, sinks)
     context = build_context(configuration, world)
-    sinks += [Fold(context), EvidenceFold(context, story=True)]
+    sinks += [Fold(context), EvidenceFold(context, story=world.ledger.event_names)]
     began, played = time.perf_counter(), 0
 
     def count(_: float) -> None:

@@ -133,10 +133,8 @@ def replicate(
     world = build_world(configuration, policy, replication, sinks)
     _worlds.add(world)
     context = build_context(configuration, world)
-    fold, evidence = (
-        Fold(context),
-        EvidenceFold(context, story=replication == configuration.replication_numbers[0]),
-    )
+    fold, is_first = Fold(context), replication == configuration.replication_numbers[0]
+    evidence = EvidenceFold(context, story=world.ledger.event_names if is_first else None)
     sinks += [fold, evidence]
     if rows is not None:
         sinks.append(rows(world))

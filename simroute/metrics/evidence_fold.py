@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simroute.ledger import Chunk, from_cache
+from simroute.ledger import Chunk, Names, from_cache
 from simroute.metrics.counting import count_places
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.figures import Fold
@@ -32,14 +32,14 @@ def cell_seconds(cells: np.ndarray) -> np.ndarray:
 class EvidenceFold:
     """A sink of the ledger beside the metrics.
 
-    story: keep transitions of breakers and exemplary requests of this replication as well.
+    story: keep transitions of breakers and exemplary requests of this replication as well: the
+    words of its events, to which it may still add.
     """
 
-    def __init__(self, context: Context, story: bool) -> None:
+    def __init__(self, context: Context, story: Names | None = None) -> None:
         size, self._context = len(context.providers), context
-        self._first_run = FirstRun() if story else None
+        self._first_run = None if story is None else FirstRun(story)
         self._attempts, self._events = PendingRows(), PendingRows()
-        self._between: list[Chunk] = []  # events that belong to no request
         # origin: sends, answers, nano-USD (rows) by whether the log has enough calls (columns)
         ints = {
             "arrivals": BINS,
@@ -71,15 +71,14 @@ class EvidenceFold:
             self._events.add(chunk)
             alone = chunk["request_id"] < 0
             if alone.any():
-                self._between.append({name: column[alone] for name, column in chunk.items()})
+                between = {name: column[alone] for name, column in chunk.items()}
+                self._first_run.keep_turns(between, between=True)
 
     def finish(self, fold: Fold, names: dict[str, list[str]]) -> Evidence:
         """Returns the evidence. names: words by code of events, layers and errors; the context has
         the others."""
         requests = fold.tables["requests"]
         counts = self.counts | {"latency": requests.latency.counts, "ttft": requests.ttft.counts}
-        if self._first_run is not None:
-            self._first_run.events += self._between
         return Evidence(
             counts,
             {}
@@ -123,7 +122,7 @@ class EvidenceFold:
         if self._first_run is not None:
             self._first_run.add(chunk, place, self._attempts.chunks, self._events.chunks)
             if (events := self._events.take(chunk["request_id"])) is not None:
-                self._first_run.events.append(events)
+                self._first_run.keep_turns(events)
         sent = self._attempts.take(chunk["request_id"], NEEDED)
         self._parts(chunk, sent, timed, cell)
         self._waste(chunk, sent)

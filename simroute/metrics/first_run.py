@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from simroute.ledger import CACHED, OUTCOMES, Chunk
+from simroute.ledger import CACHED, OUTCOMES, Chunk, Names
 from simroute.text import pairs
 
 TRANSITIONS = ("opened", "half_opened", "closed")
 OTHERS = ("shifted", "exhausted", "renewed", "restarted", "removed", "restored", "returned")
 """What budgets, health checks and lasting switches do, and replicas that forget."""
+TURN = "t_s", "event", "replica", "layer", "target", "detail"
+"""What is kept of each of these."""
 MOST_TRANSITIONS = 4000
 BEST = 4
 """Requests kept for each score."""
@@ -23,8 +25,10 @@ class FirstRun:
     """The story of one replication: transitions of breakers and budgets, the few requests that rank
     highest by some score, and the most remarkable one of each slice of time."""
 
-    def __init__(self) -> None:
-        self.events: list[Chunk] = []
+    def __init__(self, event_names: Names) -> None:
+        self._event_names = event_names
+        self._turns: list[Chunk] = []
+        self._between: list[Chunk] = []  # of those that belong to no request
         self._best: dict[str, list[tuple[float, int, Any]]] = {
             "slowest": [],
             "dearest": [],
@@ -54,6 +58,15 @@ class FirstRun:
                     best.append((value, number, rows))
                     best.sort(key=lambda entry: (-entry[0], entry[1]))
                     del best[BEST:]
+
+    def keep_turns(self, events: Chunk, between: bool = False) -> None:
+        """Keeps those of these events that the story tells by themselves; an outage has many others
+        for each of them. between: they belong to no request."""
+        told = np.array([word in (*TRANSITIONS, *OTHERS) for word in self._event_names.words])
+        rows = np.flatnonzero(told[events["event"]])
+        if len(rows):
+            kept = self._between if between else self._turns
+            kept.append({name: events[name][rows] for name in TURN})
 
     def _keep_examples(
         self, chunk: Chunk, slices: np.ndarray, sent: list[Chunk], events: list[Chunk]
@@ -89,19 +102,12 @@ class FirstRun:
         """Returns [t_s, event, replica, layer, key] of each transition of a breaker (its key, such
         as a provider) or a budget, and of restarts of replicas, in order of time."""
         transitions = []
-        for chunk in self.events:
-            rows = zip(
-                *(
-                    chunk[name].tolist()
-                    for name in ("t_s", "event", "replica", "layer", "target", "detail")
-                ),
-                strict=True,
-            )
+        for chunk in (*self._turns, *self._between):
+            rows = zip(*(chunk[name].tolist() for name in TURN), strict=True)
             for t, event, replica, layer, target, detail in rows:
                 word = names["event"][event]
-                if word in (*TRANSITIONS, *OTHERS):
-                    key = pairs(detail).get("breaker") or _word(names["target"], target)
-                    transitions.append([t, word, replica, names["layer"][layer], key])
+                key = pairs(detail).get("breaker") or _word(names["target"], target)
+                transitions.append([t, word, replica, names["layer"][layer], key])
         return sorted(transitions, key=lambda row: row[0])[:MOST_TRANSITIONS]
 
     def _exemplars(self, names: dict[str, list[str]]) -> list[dict[str, Any]]:

@@ -73,13 +73,14 @@ class Breaker(StatusRules, GroupRules, BreakerRules):
     ] = None
 
     def __post_init__(self) -> None:
-        most = MOST_TASKS if self.scope == "task" else None  # callers may name tasks
+        self._by_task = self.scope == "task"
+        most = MOST_TASKS if self._by_task else None  # callers may name tasks
         self._breakers = Breakers(self._closed, most, self.max_open, self.min_closed)
         self._states = self._breakers.by_call
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         target = call[TARGET]
-        key = (target, call.request.task) if self.scope == "task" else target
+        key = (target, call.request.task) if self._by_task else target
         state = self._states.get(key) or self._join(key, call, world)
         quiet = state.quiet
         if quiet is None:

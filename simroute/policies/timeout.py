@@ -70,9 +70,13 @@ class Timeout:
     def __post_init__(self) -> None:
         self._varies = bool(self.tasks or self.per_1k_input or self.per_output_token)
         self._limits = Limits(self.total, self.first_token, self.between_chunks)
+        self._is_plain = not self._varies and self.connect is None
 
     def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]:
         request = call[REQUEST]
+        if self._is_plain and not request.streamed:
+            within = world.within
+            return within(self.total, send(call), TOTAL)
         if self.connect is not None:
             world.limit_connection(call, self.connect)
         limits = self._limits
@@ -81,8 +85,7 @@ class Timeout:
             limits = own.of(request, limits, self.per_1k_input, self.per_output_token)
         if request.streamed:
             return _stream(call, send, world, limits)
-        within = world.within
-        return within(limits[0], send(call), TOTAL)
+        return world.within(limits.total, send(call), TOTAL)
 
 
 async def _stream(call: Call, send: Send, world: World, limits: Limits) -> Outcome:

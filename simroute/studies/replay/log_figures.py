@@ -58,7 +58,7 @@ def log_figures(configuration: Configuration) -> Figures:
             **own_names,
         },
     )
-    fold, evidence = Fold(context), EvidenceFold(context, story=False)
+    fold, evidence = Fold(context), EvidenceFold(context)
     load = configuration.scenario.workload
     playback = Playback(load, trace)
     start, stop, time = playback.start, playback.stop, playback.clock

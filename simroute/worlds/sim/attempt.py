@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simroute.core import Call, Outcome
 from simroute.core.outcome import timed_out
 from simroute.ledger import ATTEMPT_ROW
-from simroute.worlds.sim.events import CALLED_OFF, Callbacks, Service, Wake
+from simroute.worlds.sim.events import CALLED_OFF, Callbacks, Service
 from simroute.worlds.sim.kernel import reached_limit
 from simroute.worlds.sim.request import SimRequest
 
@@ -42,7 +42,6 @@ class Attempt(Service):
     stops: float  # of a stream that stalls: to its last token
     quality: float
     card: RateCard  # what it costs: the price when it began
-    turn: Wake | None  # of a streamed call in the line: it begins, and `awaited` is known
     abandoned: bool
     left: float  # when the one that waited for an abandoned call stopped waiting
     cause: str  # why it failed, once it has: as `Outcome.cause` has it
@@ -75,7 +74,6 @@ class Attempt(Service):
         self.error = ""
         self.decode = -1.0
         self.task = None
-        self.turn = None
         self.awaited = None
         self.retry_after = None
         block = request.block
@@ -89,8 +87,8 @@ class Attempt(Service):
 
     def wait(self) -> Generator[Any, Any, Outcome]:
         try:
-            if self.turn is not None:
-                yield self.turn
+            if self.due == math.inf and self.awaited is not None:
+                yield self.awaited  # its turn in the line: then it is known what is awaited
             outcome: Outcome = yield self.awaited or self
             return outcome
         except BaseException as cut:  # nobody waits for it any more
@@ -119,9 +117,9 @@ class Attempt(Service):
 
     def end(self) -> None:
         """The provider is done with it: slot, bill, row, and an outcome for who waits. This is the
-        end of a whole answer that somebody waits for; `_end_otherwise` is that of all else."""
-        if self.status != 200 or self.abandoned:
-            self._end_otherwise()
+        end of a whole answer that somebody waits for; `end_otherwise` is that of all else."""
+        if self.abandoned:
+            self.end_otherwise()
             return
         request, upstream = self.request, self.upstream
         block, i, now = request.block, request.i, upstream.kernel.env._now
@@ -157,20 +155,20 @@ class Attempt(Service):
                 now,
                 tokens_in,
                 tokens_out,
-                cached if tokens_in else 0,
+                cached,
                 nano,
                 self.probe,
             )
         )
         self.awaited = None  # no cycle: a first token knows its rest, and that its attempt
         request.open -= 1
-        if request.open == 0 and request.over is not None:
+        if request.over is not None and request.open == 0:
             request.close()
         task = self.task
         if task is not None and task.waits is self:
             task.proceed(outcome)
 
-    def _end_otherwise(self) -> None:
+    def end_otherwise(self) -> None:
         """The end of a failure, of a stream that broke off, of an answer that is not what it should
         be, and of what nobody waits for."""
         request, upstream = self.request, self.upstream
@@ -189,7 +187,7 @@ class Attempt(Service):
             graded = upstream.graded[block.task[i]]
             request.ungraded |= not graded
             if not self.abandoned:
-                request.served = self
+                request.served, request.special = self, True
                 answer = block.question[i], self.quality, graded
         self._value = Outcome(self.status, name, error, wait, usd, *bill[:2], "", "no", answer)
         if not self.abandoned:
@@ -284,8 +282,8 @@ class Refusal:
 
 
 END: Callbacks = (Attempt.end,)
-ODD: Callbacks = (Attempt._end_otherwise,)
-"""Of a 200 that is not what it should be: cut at the largest output, or stopped by a filter."""
+ODD: Callbacks = (lambda attempt: attempt.end_otherwise(),)
+"""Of all but a whole answer."""
 NOTHING = 0, 0, 0  # a bill
 FILTERED = "content_filter"  # as a gateway reads it in `finish_reason`
 STALLED = "stalled"  # the error of a stream that stops after its first token, and does not end

@@ -209,9 +209,8 @@ class Callers:
 
     def _begin(self, block: CallerBlock, i: int) -> None:
         request: CallerRequest = CallerRequest()
-        request.arrive(self._world, block, i)
+        request.arrive(self._world, block, i, self._world.take_worker())
         request.begin(self)
-        request._work = self._world.take_worker()
         request.proceed(request)
 
     def go_on(self, block: CallerBlock, i: int, ok: bool) -> None:

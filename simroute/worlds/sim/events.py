@@ -41,8 +41,9 @@ RESUME: Callbacks = (Wake.resume,)
 
 
 RESTING = Wake()
-"""What a generator waits for that has served a task to its end, and is free for another: it never
-happens, and the task waits for nothing any more."""
+RESTING.callbacks = None
+"""What a generator waits for that has served a task to its end, and is free for another: nothing
+happens then, and the task waits for nothing any more."""
 
 
 def _ignore(event: Wake) -> None:

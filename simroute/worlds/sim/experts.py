@@ -134,6 +134,7 @@ def charge(request: Any, usd: float) -> None:
     nano = round(usd * 1e9)
     request.nano += nano
     request.judge_nano += nano
+    request.special = True
 
 
 def count(request: Any, key: tuple[str, ...]) -> int:

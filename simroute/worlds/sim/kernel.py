@@ -58,14 +58,14 @@ class Task:
         work = self._work
         try:
             event = work.send(value)
-            while event is not RESTING and event.callbacks is None:  # it has happened already
+            while event.callbacks is None:  # it has happened already
+                if event is RESTING:
+                    self.waits = None
+                    return
                 event = work.send(event._value)
         except StopIteration as stop:
             self.waits = self._work = None
             self.done(stop.value)
-            return
-        if event is RESTING:
-            self.waits = None
             return
         self.waits = event
         if event.callbacks.__class__ is tuple:

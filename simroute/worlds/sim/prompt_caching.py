@@ -46,6 +46,10 @@ class CachedAttempt(Attempt):
         self.tell()
         self.end()
 
+    def end_otherwise(self) -> None:
+        self.tell()
+        super().end_otherwise()
+
     def tell(self) -> None:
         """Puts its tokens where the bill and the row are made from: another send of the request
         may have others."""

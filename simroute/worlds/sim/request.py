@@ -79,7 +79,8 @@ class SimRequest(Task):
 
     attempts: sends so far; open: those that have not ended. sends: by number of the deployment,
     None up to the second send. nano, judge_nano: billed so far, and the part of it for judges.
-    first: the first send; served: the last that was answered in time.
+    first: the first send; served: the last that was answered in time. special: it was sent again,
+    judged, or answered otherwise than it should be, or it forbids somebody.
     """
 
     __slots__ = (
@@ -98,6 +99,7 @@ class SimRequest(Task):
         "rests",
         "sends",
         "served",
+        "special",
         "stream",
         "streamed",
         "ttft",
@@ -108,9 +110,10 @@ class SimRequest(Task):
 
     __init__ = object.__init__  # `arrive` sets the fields: an `__init__` takes longer than that
 
-    def arrive(self, world: Any, block: OpenBlock, i: int) -> None:
-        """Sets all fields of a new request; what serves it is `_work`, to be set as well."""
+    def arrive(self, world: Any, block: OpenBlock, i: int, work: Any = None) -> None:
+        """Sets all fields of a new request. work: what serves it, where anything does."""
         self._kernel = world.kernel
+        self._work = work
         self.world = world
         self.block = block
         self.i = i
@@ -118,9 +121,11 @@ class SimRequest(Task):
         self.streamed = block.streamed[i]
         self.replica = block.replica[i]
         forbidden = world.forbidden
-        self.forbids: frozenset[str] = (
-            forbidden.forbids(block.lists.user[i], block.lists.feature[i]) if forbidden else NOBODY
-        )
+        self.forbids: frozenset[str] = NOBODY
+        self.special = False
+        if forbidden:
+            self.forbids = forbidden.forbids(block.lists.user[i], block.lists.feature[i])
+            self.special = bool(self.forbids)
         # one by one: in a chain they take longer
         self.attempts = 0
         self.open = 0
@@ -198,6 +203,7 @@ class SimRequest(Task):
 
     def count_send(self, index: int) -> int:
         """Counts a further send to a deployment; returns the number of those before it at it."""
+        self.special = True
         if self.sends is None:
             self.sends = {self.first.upstream.index: 1}
         number = self.sends.get(index, 0)
@@ -217,10 +223,9 @@ class SimRequest(Task):
         if (
             served is not None
             and outcome is served._value
-            and self.attempts == 1
+            and not self.special
             and self.open == 0
             and (streaming or not self.streamed)
-            and not (self.judge_nano or self.forbids or served.error)
         ):
             block = self.block
             block.rows[self.i] = pack(

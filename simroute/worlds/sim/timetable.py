@@ -11,9 +11,37 @@ from typing import Any
 from simpy import Environment
 from simpy.events import NORMAL
 
-from simroute.worlds.sim.events import Wake
+from simroute.worlds.sim.events import Callbacks, Wake
 
 LATE = NORMAL + 1  # deadlines: after every reply of the same instant
+
+
+def happen(event: Any) -> None:
+    """Lets an event of ours happen."""
+    callbacks = event.callbacks
+    event.callbacks = None
+    callbacks[0](event)
+
+
+class Several(Wake):
+    """Events of one instant (s), which happen one by one, as if each stood there alone."""
+
+    __slots__ = ("_timetable", "events", "when")
+
+    def __init__(self, timetable: Timetable, when: float, *events: Wake) -> None:
+        super().__init__(FIRST)
+        self._timetable, self.when, self.events = timetable, when, deque(events)
+
+    def first(self) -> None:
+        """The first of them happens; the others are put back."""
+        first = self.events.popleft()
+        if self.events:
+            self.callbacks, self._timetable.events[self.when] = FIRST, self
+            heappush(self._timetable.instants, self.when)
+        happen(first)
+
+
+FIRST: Callbacks = (Several.first,)
 
 
 class Timetable:
@@ -21,9 +49,9 @@ class Timetable:
     share it. Of one instant, what stands in SimPy's queue comes first, then our events in the order
     in which they were scheduled, then deadlines.
 
-    instants: a heap of the times of our events, s; events: at each of these, the event, or several
-    in a deque. (Numbers are compared in a quarter of the time of SimPy's entries, which are
-    tuples.) Infinity stands among the instants always, so that there is a first.
+    instants: a heap of the times of our events, s; events: what happens at each of these. (Numbers
+    are compared in a quarter of the time of SimPy's entries, which are tuples.) Infinity stands
+    among the instants always, so that there is a first.
     queue: SimPy's own; events of ours that come before or after the others of an instant are in it.
     """
 
@@ -31,7 +59,7 @@ class Timetable:
         self.env = env
         self.queue: list[Any] = env._queue
         self.instants: list[float] = [math.inf]
-        self.events: dict[float, Any] = {}
+        self.events: dict[float, Wake] = {}
 
     def now(self) -> float:
         return self.env._now  # type: ignore[no-any-return]
@@ -44,10 +72,10 @@ class Timetable:
             heappush(self.queue, (when, priority, next(self.env._eid), event))
         elif (other := events.setdefault(when, event)) is event:
             heappush(self.instants, when)
-        elif other.__class__ is deque:
-            other.append(event)
+        elif isinstance(other, Several):
+            other.events.append(event)
         else:
-            events[when] = deque((other, event))
+            events[when] = Several(self, when, other, event)
 
     def play(self, moments: Iterable[float], act: Callable[[int], None]) -> None:
         """Calls `act(i)` at the i-th moment, ahead of other events of that instant; what is
@@ -60,9 +88,7 @@ class Timetable:
                     self.step()
                 elif when < moment:  # an event of ours: what `step` does, in place
                     env._now = heappop(instants)
-                    event = events.pop(when)
-                    if event.__class__ is deque:
-                        event = self._first_of(event, when)
+                    event: Any = events.pop(when)
                     callbacks = event.callbacks
                     event.callbacks = None
                     callbacks[0](event)
@@ -78,20 +104,7 @@ class Timetable:
             self.env.step()
             return
         self.env._now = heappop(self.instants)
-        event = self.events.pop(when)
-        if event.__class__ is deque:
-            event = self._first_of(event, when)
-        callbacks = event.callbacks
-        event.callbacks = None
-        callbacks[0](event)
-
-    def _first_of(self, events: deque[Wake], when: float) -> Wake:
-        """The first of several events of one instant; the others are put back."""
-        first = events.popleft()
-        if events:
-            self.events[when] = events
-            heappush(self.instants, when)
-        return first
+        happen(self.events.pop(when))
 
     def advance_to(self, when: float) -> None:
         """Lets everything happen that is scheduled before `when`."""

@@ -110,7 +110,7 @@ class Upstream:
     def enter_line(self, attempt: Attempt) -> None:
         """It waits for a slot."""
         attempt.status, attempt.began, attempt.due = 0, -1.0, math.inf
-        attempt.turn = Wake() if attempt.request.streamed else None
+        attempt.awaited = Wake() if attempt.request.streamed else None
         self.waiting.append(attempt)
 
     def draw(self, block: OpenBlock, number: int) -> tuple[Any, ...]:
@@ -119,6 +119,8 @@ class Upstream:
         ttft, decode, error_s, u_outcome, u_truncation, quality = self.model.draw_arrays(
             block.block, number
         )
+        if (invalid := block.block.invalid).any():
+            u_outcome = np.where(invalid, -1.0, u_outcome)  # they fail whatever the weather
         # second sends are few, and so are reads of some columns; a plain tuple is unpacked in a
         # quarter of the time of a named one
         listed: Callable[[np.ndarray], Any] = RareColumn if number else np.ndarray.tolist
@@ -153,8 +155,9 @@ class Upstream:
             self.strain.rest(now)
         if self.waiting:
             following = self.waiting.popleft()
-            if following.turn is not None:
-                self.kernel.schedule(following.turn, now)
+            if following.awaited is not None:
+                self.kernel.schedule(following.awaited, now)
+                following.awaited = None
             self.begin(following, now)
 
     def settle(self, attempt: Attempt, now: float, tokens_out: int, nano: int) -> None:
@@ -170,6 +173,7 @@ class Upstream:
 
     def _refuse(self, attempt: Attempt, status: int, error: str, retry_after: float | None) -> None:
         attempt.status, attempt.error, attempt.retry_after = status, error, retry_after
+        attempt.callbacks = ODD
         attempt.seconds = float(attempt.draws[2][attempt.request.i])
         attempt.due = due = attempt.start_s + attempt.seconds
         self.kernel.schedule(attempt, due)
@@ -183,10 +187,12 @@ class Upstream:
             self.refresh(now)
         attempt.card = self.card
         request, conditions = attempt.request, self.conditions
-        block, i = request.block, request.i
+        i = request.i
         ttft, decode, _, u_outcome, u_truncation, quality = attempt.draws
-        if u_outcome[i] < conditions.failure_share or block.invalid[i]:
+        if u_outcome[i] < conditions.failure_share:
             self.fail(attempt)
+            if attempt.status != 200:  # a failure may be an answer that is worth nothing
+                attempt.callbacks = ODD
         else:
             attempt.status = 200
             attempt.quality = quality[i]
@@ -244,6 +250,8 @@ class Upstream:
             attempt.status, attempt.error = 504, STALLED
             attempt.stops = attempt.first + attempt.decode * (cut - truncated) / stalled
             attempt.seconds = max(attempt.stops, self._hang_limit)
+        if attempt.status != 200:
+            attempt.callbacks = ODD
         if attempt.abandoned:  # while it was in the line: it runs on, and nobody reads it
             return
         request, end = attempt.request, attempt.began + attempt.seconds

@@ -174,8 +174,7 @@ class SimWorld:
 
         def arrive(i: int) -> None:
             request: SimRequest = SimRequest()
-            request.arrive(self, opened, i)
-            request._work = idle.pop() if idle else self._start_worker()
+            request.arrive(self, opened, i, idle.pop() if idle else self._start_worker())
             request.proceed(request)
 
         self.open += 1
@@ -239,6 +238,7 @@ class SimWorld:
             raise RuntimeError(f"{UNRESTRICTED}; add it to the class")
         request: Any = call.request
         request.forbids |= forbids
+        request.special = True
 
     # -- rows of events, and work between calls ----------------------------------------------------
 
