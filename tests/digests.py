@@ -115,7 +115,25 @@ class Coalesce:
             return outcome
         finally:
             del self.open[key]
-            gate.open(outcome._replace(rest=None))
+            gate.open(whole(outcome))
+
+
+def whole(outcome: Outcome) -> Outcome:
+    """The same without what is still to come. (By constructor: another tree may have outcomes of
+    another make.)"""
+    return Outcome(
+        outcome.status,
+        outcome.target,
+        outcome.error,
+        outcome.retry_after,
+        outcome.usd,
+        outcome.input_tokens,
+        outcome.output_tokens,
+        outcome.by,
+        outcome.cached,
+        outcome.answer,
+        limit=outcome.limit,
+    )
 
 
 @dataclass

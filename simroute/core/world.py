@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Annotated, Any, NamedTuple, Protocol
 
-from simroute.core.call import TARGET, Call
+from simroute.core.call import Call
 from simroute.core.experts import Classifier, Evaluation, Predictor
 from simroute.core.outcome import Outcome, Rest
 from simroute.core.params import Doc, Seconds, Share, Usd
@@ -233,5 +233,5 @@ class World(Protocol):
 
 def aimed_at(call: Call, world: World) -> str:
     """Whom a call goes to: who it was aimed at further out, else the first deployment."""
-    target = call[TARGET]
+    target = call.target
     return target if target is not None else next(iter(world.targets()))

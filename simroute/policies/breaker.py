@@ -8,8 +8,6 @@ from functools import partial
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
-from simroute.core.call import TARGET
-from simroute.core.outcome import REST, STATUS
 from simroute.core.params import Doc
 from simroute.core.presets import with_presets
 from simroute.gauges.breaker import OPEN, BreakerState, Permit
@@ -79,7 +77,7 @@ class Breaker(StatusRules, GroupRules, BreakerRules):
         self._states = self._breakers.by_call
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        target = call[TARGET]
+        target = call.target
         key = (target, call.request.task) if self._by_task else target
         state = self._states.get(key) or self._join(key, call, world)
         quiet = state.quiet
@@ -87,7 +85,7 @@ class Breaker(StatusRules, GroupRules, BreakerRules):
             return await self._guard(state, call, send, world)
         # closed, and a success would change nothing: nobody need ask, tell or give back
         outcome = await send(call)
-        if outcome[STATUS] == 200 and outcome[REST] is None and state.quiet is quiet:
+        if outcome.status == 200 and outcome.rest is None and state.quiet is quiet:
             return outcome
         # `partial`, since what a lambda sees is made a cell at every call, needed or not
         return outcome.then(partial(self._tell, state, quiet, False, call, world))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Literal
 
@@ -145,7 +145,7 @@ class Cache(Keeping):
             if self.match == "verified" and not self._learn(near, answer, whose, world):
                 self._leads.of(whose).put(now, key, answer, chance)
         elif self.failures_ttl and outcome.status in self.failures and not outcome.by:
-            self._refused.of(whose).put(now, key, outcome._replace(usd=0.0, rest=None))
+            self._refused.of(whose).put(now, key, replace(outcome, usd=0.0, rest=None))
         self._land(place)
 
     def _learn(self, near: Near, answer: object, whose: str, world: World) -> bool:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
-from simroute.core.call import REQUEST, TARGET
-from simroute.core.outcome import ERROR, STATUS, Failure
+from simroute.core.outcome import Failure
 from simroute.core.params import Count, Doc, Seconds, Status, TargetName, WorkName
 from simroute.core.target import permitted
 from simroute.gauges.backoff import Backoff
@@ -89,16 +88,16 @@ class Fallback:
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         order = self._usual
-        if order is None or call[TARGET] is not None or call[REQUEST].forbids:
+        if order is None or call.target is not None or call.request.forbids:
             order = self._order(call, world)
             if not order:
                 return Outcome.rejected("fallback", 403)
         outcome = await send(call.to(order[0]))
-        if outcome[STATUS] == 200 and not outcome[ERROR]:
+        if outcome.status == 200 and not outcome.error:
             return outcome
         asked, left, failed, wait = [order[0]], order[1:], [outcome], 0.0
         most = 0 if call.once else self.most
-        while (outcome[STATUS] != 200 or outcome[ERROR]) and self._is_worth_more(outcome):
+        while (outcome.status != 200 or outcome.error) and self._is_worth_more(outcome):
             if self.after and (failure := outcome.failure) in self.after:
                 left = self._after(failure, asked, call, world)
             if not left or len(failed) - 1 == most:
@@ -128,7 +127,7 @@ class Fallback:
     def _is_worth_more(self, outcome: Outcome) -> bool:
         if self.after and outcome.failure in self.after:
             return True
-        status = outcome[STATUS]
+        status = outcome.status
         worth = status in self.statuses or self.any_failure or bool(outcome.by)
         return status != 200 and worth
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from simroute.core import Call, Outcome, Send, World, layer
-from simroute.core.outcome import STATUS
 from simroute.core.params import FAILURES, Doc, Period, Positive, Range, Status, Unit, WorkName
 from simroute.gauges.pace import Pace
 
@@ -56,7 +55,7 @@ class Queue:
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         outcome = await send(call)
-        if outcome[STATUS] == 200 or not self._may_wait(call) or not self._is_worth_it(outcome):
+        if outcome.status == 200 or not self._may_wait(call) or not self._is_worth_it(outcome):
             return outcome
         self._waiting += 1
         try:

@@ -7,7 +7,6 @@ from math import inf
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
-from simroute.core.outcome import STATUS
 from simroute.core.params import FAILURES, Doc, Period, Positive, Seconds, Status
 from simroute.core.target import next_alike
 from simroute.gauges.backoff import Backoff
@@ -117,7 +116,7 @@ class Retry:
         if self._is_plain:
             outcome = await send(call)
             return (
-                outcome if outcome[STATUS] == 200 else await self._again(outcome, call, send, world)
+                outcome if outcome.status == 200 else await self._again(outcome, call, send, world)
             )
         if self.idempotency_key and not call.once:
             call = world.keyed(call)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from simroute.core import Call, Outcome, Send, World, layer
-from simroute.core.outcome import STATUS
 from simroute.core.params import FAILURES, Doc, Name, Share, Status, WorkName
 
 
@@ -43,7 +42,7 @@ class StaticAnswer:
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         outcome = await send(call)
-        if outcome[STATUS] == 200 or call.once:
+        if outcome.status == 200 or call.once:
             return outcome
         request = call.request
         named = not self.work or request.task in self.work or request.feature in self.work

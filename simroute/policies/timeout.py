@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from simroute.core import Call, Outcome, Rest, Send, World, layer
-from simroute.core.call import REQUEST
 from simroute.core.params import Doc, Period, Seconds, TaskName
 from simroute.gauges.time_limits import UNSTATED, Limits, TimeLimits
 
@@ -73,7 +72,7 @@ class Timeout:
         self._is_plain = not self._varies and self.connect is None
 
     def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]:
-        request = call[REQUEST]
+        request = call.request
         if self._is_plain and not request.streamed:
             within = world.within
             return within(self.total, send(call), TOTAL)

@@ -9,8 +9,10 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
+from simroute.core import Call, Outcome, Send, World
 from simroute.policies.timeout import Timeout
 from simroute.testing.script import PlayLog, Script, Step, collect_log, play, scripted_world
 
@@ -32,11 +34,12 @@ def check_policy(policy: Any) -> list[str]:
 
     Looks for: clocks, randomness or event loops of its own; awaiting or swallowing a cancellation;
     leaking what it holds; not being deterministic; breaking a streamed answer; raising or returning
-    something else than an Outcome.
+    something else than an Outcome; changing a call or an outcome, which others hold as well.
     """
     checks: tuple[Callable[[Any], list[str]], ...] = (
         _imports,
         _outcome,
+        _values,
         _deterministic,
         _cancellation,
         _leak,
@@ -89,6 +92,40 @@ def _outcome(policy: Any) -> list[str]:
     except Exception as error:
         return [f"raises {type(error).__name__}: {error}; return an Outcome instead"]
     return [] if len(log.requests) == len(ARRIVALS) else ["some requests never end"]
+
+
+class _Witness:
+    """A layer that does nothing but remember what calls and outcomes were when it saw them."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Any, Any]] = []
+
+    def __deepcopy__(self, _: Any) -> _Witness:
+        return self
+
+    async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
+        self.seen.append((call, copy.copy(call)))
+        outcome = await send(call)
+        self.seen.append((outcome, copy.copy(outcome)))
+        return outcome
+
+
+def _values(policy: Any) -> list[str]:
+    """Whether it sets fields of calls or outcomes, its own or those of layers around it."""
+    witness = _Witness()
+    try:
+        for streamed in (False, True):
+            layers = {"outside": witness, "policy": policy, "inside": witness}
+            play(layers, SCRIPT, ARRIVALS, streamed=streamed)
+    except Exception:
+        return []
+    return [
+        f"sets {field.name} of {type(now).__name__}: others hold it as well; make another, as by "
+        f"call.to(target) or dataclasses.replace"
+        for now, before in witness.seen
+        for field in fields(now)
+        if getattr(now, field.name) is not getattr(before, field.name)
+    ]
 
 
 def _deterministic(policy: Any) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -140,8 +141,8 @@ TWO = {
         (raises(TimeoutError("secret")), 503, "connection"),
         (lambda call: None, 502, "malformed"),
         (lambda call: Outcome(200, "a"), 502, "malformed"),
-        (lambda call: whole(call, ANSWER, FREE)._replace(usd=math.nan), 502, "malformed"),
-        (lambda call: whole(call, ANSWER, FREE)._replace(usd=-1.0), 502, "malformed"),
+        (lambda call: replace(whole(call, ANSWER, FREE), usd=math.nan), 502, "malformed"),
+        (lambda call: replace(whole(call, ANSWER, FREE), usd=-1.0), 502, "malformed"),
         (lambda call: Outcome(503, "a", usd=math.inf), 502, "malformed"),
     ],
 )

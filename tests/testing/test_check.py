@@ -2,7 +2,7 @@
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -63,12 +63,25 @@ class Leaks:
 class Drops:
     async def __call__(self, call, send, world):
         outcome = await send(call)
-        return outcome._replace(rest=None)
+        return replace(outcome, rest=None)
 
 
 class Raises:
     async def __call__(self, call, send, world):
         raise KeyError("no")
+
+
+class Aims:
+    async def __call__(self, call, send, world):
+        call.target = "b"
+        return await send(call)
+
+
+class Excuses:
+    async def __call__(self, call, send, world):
+        outcome = await send(call)
+        outcome.status = 200
+        return outcome
 
 
 @pytest.mark.parametrize(
@@ -81,6 +94,8 @@ class Raises:
         (Leaks(), "leaks"),
         (Drops(), "streaming"),
         (Raises(), "raises KeyError"),
+        (Aims(), "sets target of Call"),
+        (Excuses(), "sets status of Outcome"),
     ],
 )
 def test_each_mistake_is_told(policy, word):

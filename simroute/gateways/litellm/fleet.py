@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from simroute.core import Call, Outcome, Send, World, resolve
@@ -220,7 +220,7 @@ def whole(seconds: float | None) -> float | None:
 
 def refused(error: str) -> Outcome:
     """Nobody was asked. Its status, which 1.83 does not give, is that of 1.109."""
-    return Outcome.rejected(LAYER, 429)._replace(error=error)
+    return replace(Outcome.rejected(LAYER, 429), error=error)
 
 
 def _per_token(world: World, name: str) -> float:

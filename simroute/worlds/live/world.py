@@ -7,6 +7,7 @@ import hashlib
 import math
 import operator
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -338,7 +339,7 @@ class LiveWorld:
             return call
         request: Any = call.request
         number = request.asked["", "key"] = request.asked.get(("", "key"), 0) + 1
-        return call._replace(key=SendKey(f"{self._run}-{request.id}-{number}"))
+        return replace(call, key=SendKey(f"{self._run}-{request.id}-{number}"))
 
     def ping(self, replica: int, target: str) -> Call:
         self._pings += 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simroute.core import Call, Outcome
 from simroute.core.outcome import timed_out
+from simroute.core.value import blank
 from simroute.ledger import ATTEMPT_ROW
 from simroute.worlds.sim.events import CALLED_OFF, Callbacks, Service
 from simroute.worlds.sim.kernel import reached_limit
@@ -16,7 +17,6 @@ from simroute.worlds.sim.request import SimRequest
 if TYPE_CHECKING:
     from simroute.models.billing import RateCard
 
-new = tuple.__new__
 pack, pack_detail = ATTEMPT_ROW.pack, ATTEMPT_ROW.pack_detail
 
 
@@ -57,8 +57,8 @@ class Attempt(Service):
             raise RuntimeError("a send was awaited twice: call `send` again for another")
         self.call = None
         upstream, number = self.upstream, 0
-        request: Any = call[0]
-        self.probe = call[2]
+        request: Any = call.request
+        self.probe = call.probe
         request.open += 1
         request.attempts = self.number = request.attempts + 1
         if request.first is None:
@@ -140,10 +140,16 @@ class Attempt(Service):
             request.ungraded = True
         answer, usd = (block.question[i], self.quality, graded), nano / 1e9
         add_row = upstream.add_row
-        self._value = outcome = new(
-            Outcome,
-            (200, upstream.name, "", None, usd, tokens_in, tokens_out, "", "no", answer, None, ""),
-        )
+        self._value = outcome = blank(Outcome)
+        outcome.status = 200
+        outcome.target = upstream.name
+        outcome.error = outcome.by = outcome.limit = ""
+        outcome.retry_after = outcome.rest = None
+        outcome.usd = usd
+        outcome.input_tokens = tokens_in
+        outcome.output_tokens = tokens_out
+        outcome.cached = "no"
+        outcome.answer = answer
         add_row(
             pack(
                 request.id,

@@ -30,7 +30,7 @@ class CachedAttempt(Attempt):
 
     def start(self) -> None:
         if self.call is not None:
-            request: Any = self.call[0]
+            request: Any = self.call.request
             columns, i = request.block.block, request.i
             self.read, self.written = int(columns.cached_tokens[i]), int(columns.written_tokens[i])
         super().start()
@@ -133,5 +133,5 @@ class CachingWorld(SimWorld):
 
     def send(self, call: Call) -> Attempt:
         attempt: CachedAttempt = CachedAttempt()
-        attempt.upstream, attempt.call = self.upstreams[call[1]], call
+        attempt.upstream, attempt.call = self.upstreams[call.target], call
         return attempt

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from simroute.models import spec
     from simroute.models.deployment import DeploymentModel
 
-new = tuple.__new__
-
 
 class RareColumn:
     """Numbers of a block that few sends read: an array, since a list of all of them takes as long
@@ -261,7 +259,7 @@ class Upstream:
         else:
             request.rests.append(rest)
         attempt.awaited = token = Wake()
-        token._value = new(Outcome, (200, self.name, "", None, 0.0, 0, 0, "", "no", None, rest, ""))
+        token._value = Outcome(200, self.name, rest=rest)
         attempt.due = due = attempt.began + attempt.first
         self.kernel.schedule(token, due)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import CoroutineType, coroutine
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from simpy import Environment
 
 from simroute.core import Call, Outcome, Target, stack
-from simroute.core.call import KEY
 from simroute.core.stack import background_work, restricts
 from simroute.core.target import permits
+from simroute.core.value import blank
 from simroute.core.world import Send
 from simroute.ledger import Ledger
 from simroute.models.closed_loop import needs_callers
@@ -34,7 +35,6 @@ from simroute.worlds.sim.upstream import CappedUpstream, Upstream
 if TYPE_CHECKING:
     from simroute.models.blocks import Block
 
-new = tuple.__new__
 UNRESTRICTED = "a layer that calls world.forbid says `restricts = True` of itself"
 
 
@@ -196,41 +196,45 @@ class SimWorld:
         entries, idle = self.entries, self._idle
         request: Any = yield
         while True:
-            work: Any = entries[request.replica](new(Call, (request, None, False, False, None)))
+            call: Any = blank(Call)
+            call.request = request
+            call.target = call.key = None
+            call.probe = call.once = False
+            work: Any = entries[request.replica](call)
             if work.__class__ is not CoroutineType:
                 work = iterate(work)
             while work is not None:
                 work = request.advance((yield from work))
             idle.append(request._work)
-            request = None
+            request = call = None
             request = yield RESTING
 
     def send(self, call: Call) -> Attempt:
         """Returns an attempt at the call's target. It begins when it is awaited, and gives its
         outcome, or for a streamed answer the first token."""
         attempt: Attempt = Attempt()
-        attempt.upstream, attempt.call = self.upstreams[call[1]], call
+        attempt.upstream, attempt.call = self.upstreams[call.target], call
         return attempt
 
     def send_keyed(self, call: Call) -> Attempt:
         """The same where a deployment knows repeated sends."""
         attempt = self.send(call)
-        attempt.key = call[KEY]
+        attempt.key = call.key
         return attempt
 
     def _send_if_permitted(self, call: Call) -> Awaitable[Outcome]:
         """The same where requests may forbid providers: what goes there is refused, whatever the
         layers know of it."""
-        upstream, request = self.upstreams[call[1]], call[0]
+        upstream, request = self.upstreams[call.target], call.request
         if request.forbids and not permits(request.forbids, upstream.target):
             return Refusal(upstream.name)
         return self.send_keyed(call) if self.knows_repeats else self.send(call)
 
     def keyed(self, call: Call) -> Call:
         """The call with an idempotency key, where anybody knows such keys."""
-        if call[KEY] is not None or not self.knows_repeats:
+        if call.key is not None or not self.knows_repeats:
             return call
-        return call._replace(key=SendKey())
+        return replace(call, key=SendKey())
 
     def forbid(self, call: Call, forbids: frozenset[str]) -> None:
         """From now on the request must not be seen by these."""
