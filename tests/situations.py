@@ -7,30 +7,40 @@ import struct
 from typing import NamedTuple
 
 from simroute.testing.script import Step
-from upstreams import DONE, USAGE, chunk, http, whole
+from upstreams import DONE, chunk, http, whole
 
 ANSWER_S, FIRST_S, REFUSAL_S, RESET_S, NEVER_S = 0.83, 0.37, 0.29, 0.23, 10_000.0
 """Seconds: of an answer, to its first token, of an error, of a reset; and what a hang lasts."""
 
+CHOICE = {"index": 0, "message": {"role": "assistant", "content": "no"}}
+TOKENS = 5
+USAGE = {"prompt_tokens": 10, "completion_tokens": TOKENS}
+
 
 class Wire(NamedTuple):
     """One answer on the wire. status: that the policy has of it, where that is not the provider's
-    own. first: whether a streamed one has its first token before it ends so."""
+    own. first: seconds to the first token of a streamed one that has any before it ends so; the
+    others follow at equal distances, or none of a stall. error: the word that a policy
+    has for it."""
 
     name: str
     seconds: float = REFUSAL_S
     status: int = 200
-    first: bool = False
+    first: float | None = None
     retry_after: float | None = None
+    error: str = "error"
 
     def step(self, streamed: bool) -> Step:
         """The same in a simulation."""
-        first = FIRST_S if streamed and self.first else None
-        seconds = ANSWER_S if first else self.seconds
-        return Step(seconds, self.status, self.retry_after, first)
+        if not streamed or self.first is None:
+            return Step(self.seconds, self.status, self.retry_after, error=self.error)
+        stall = self.first if self.name == "stall" else None
+        error = "truncated" if self.status == 502 else self.error
+        return Step(self.seconds, self.status, None, self.first, stall, error)
 
 
-OK = Wire("ok", ANSWER_S, first=True)
+OK = Wire("ok", ANSWER_S, first=FIRST_S)
+LATER = Wire("ok", 0.97, first=0.41)
 DOWN = Wire("http 503", status=503)
 HANG = Wire("hang", NEVER_S, 504)
 SITUATIONS: dict[str, list[Wire]] = {
@@ -43,14 +53,22 @@ SITUATIONS: dict[str, list[Wire]] = {
     "503 always": [DOWN],
     "hang": [HANG],
     # where the worlds differ: the provider says one thing, and the policy has another of it
-    "reset": [Wire("reset", RESET_S, 503)],
+    "reset": [Wire("reset", RESET_S, 503, error="reset")],
     "invalid JSON": [Wire("invalid json", status=502)],
     "HTML": [Wire("html", status=502)],
     "400": [Wire("http 400", status=400)],
     "401": [Wire("http 401", status=502)],
-    "a stream cut": [Wire("cut", status=502, first=True)],
-    "an error in a stream": [Wire("error inside", status=502, first=True)],
+    "a stream cut": [Wire("cut", ANSWER_S, 502, FIRST_S, error="truncated")],
+    "an error in a stream": [Wire("error inside", ANSWER_S, 502, FIRST_S)],
+    "a stall": [Wire("stall", NEVER_S, 504, FIRST_S)],
+    # what is told by a word in the body
+    "context length": [Wire("http 400", status=400, error="context_length"), OK],
+    "a refused prompt": [Wire("http 400", status=400, error="content_filter"), OK],
+    "a filtered answer": [Wire("filtered", ANSWER_S, first=FIRST_S, error="content_filter"), OK],
+    "a quota": [Wire("http 429", status=429, error="insufficient_quota")],
 }
+CODES = {"context_length": "context_length_exceeded"}
+"""Word of a policy -> code of a provider's error, where they differ."""
 """Situation -> what the first deployment does, call by call; the last goes on for ever."""
 
 
@@ -79,7 +97,7 @@ class Providers:
                 wire = script[min(number, len(script) - 1)]
                 if not await said(wire, body.get("stream") is True, reader, writer):
                     return
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             return
         finally:
             writer.close()
@@ -87,11 +105,11 @@ class Providers:
 
 async def said(wire, streamed, reader, writer) -> bool:
     """Answers; returns whether the connection can be used again."""
-    if wire.name == "hang":
+    if wire.name == "hang" or (wire.name == "stall" and not streamed):
         await reader.read()  # to the end: the caller gives up
         return False
-    if streamed and wire.first:
-        return await said_in_pieces(wire, writer)
+    if streamed and wire.first is not None:
+        return await said_in_pieces(wire, reader, writer)
     await asyncio.sleep(wire.seconds)
     if wire.name == "reset":
         reset(writer)
@@ -105,10 +123,12 @@ def whole_answer(wire) -> bytes:
     """The bytes of an answer in one piece."""
     if wire.name.startswith("http "):
         wait = "" if wire.retry_after is None else f"Retry-After: {wire.retry_after:g}\r\n"
-        error = json.dumps({"error": {"message": "no", "type": "test"}}).encode()
+        code = {"code": CODES.get(wire.error, wire.error)}
+        error = json.dumps({"error": {"message": "no", "type": "test", **code}}).encode()
         return http(error, f"{wire.name[5:]} Said", wait)
     return {
         "ok": whole(),
+        "filtered": whole(choices=[{**CHOICE, "finish_reason": "content_filter"}]),
         "invalid json": http(b'{"choices": ['),
         "html": http(b"<html><body>Bad gateway</body></html>", kind="text/html"),
         "cut": whole()[:-20],
@@ -116,19 +136,24 @@ def whole_answer(wire) -> bytes:
     }[wire.name]
 
 
-async def said_in_pieces(wire, writer) -> bool:
-    """A streamed answer: its first token after FIRST_S, its end after ANSWER_S."""
+async def said_in_pieces(wire, reader, writer) -> bool:
+    """A streamed answer: its first token, and `TOKENS` of four characters at equal distances."""
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
-    await asyncio.sleep(FIRST_S)
-    writer.write(head + b"\r\n" + piece(chunk("one ")))
-    await writer.drain()
-    await asyncio.sleep(ANSWER_S - FIRST_S)
+    await asyncio.sleep(wire.first)
+    writer.write(head + b"\r\n" + piece(chunk("a")))
+    if wire.name == "stall":
+        await reader.read()
+        return False
+    for number in range(1, TOKENS + 1):
+        await asyncio.sleep((wire.seconds - wire.first) / TOKENS)
+        writer.write(piece(chunk("abc" if number == 1 else "abcd")))
     if wire.name == "cut":
         return False
     if wire.name == "error inside":
         writer.write(piece(b'data: {"error": {"message": "overloaded"}}\n\n') + b"0\r\n\r\n")
     else:
-        end = chunk("two", "stop"), USAGE, DONE
+        why = "content_filter" if wire.name == "filtered" else "stop"
+        end = chunk("", why), chunk(choices=[], usage=USAGE), DONE
         writer.write(b"".join(map(piece, end)) + b"0\r\n\r\n")
     await writer.drain()
     return True

@@ -1,8 +1,10 @@
-"""Every packaged policy in front of providers in every situation: over HTTP it sends the same
-calls, with the same end, as in a simulation."""
+"""Every packaged policy, gateway and layer in front of providers in every situation: over HTTP it
+sends the same calls, with the same end, as in a simulation."""
 
 import asyncio
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -10,12 +12,23 @@ import aiohttp
 import numpy as np
 import pytest
 
-from simroute.core import Judge
+from layers import kinds
+from served_policies import (
+    COMPANIES,
+    EXPERTS,
+    GATEWAYS,
+    JUDGE_S,
+    LAYERS,
+    NO_LAYER,
+    PACKAGED,
+    POLICIES,
+    Chance,
+    apart,
+)
 from simroute.errors import InputError
 from simroute.ledger import Ledger
 from simroute.live import Gateway
 from simroute.live.clients import Clients
-from simroute.live.files import read_layers
 from simroute.live.server import Server
 from simroute.mock.fast_loop import run_fast, run_still
 from simroute.models import spec
@@ -24,19 +37,33 @@ from simroute.models.workload import Inputs
 from simroute.sockets import Listener
 from simroute.testing.script import ScriptedWorld
 from simroute.traces import Trace
-from situations import OK, SITUATIONS, Providers
+from simroute.worlds.periods import MONDAY
+from simroute.worlds.sim.senses import Senses
+from situations import LATER, SITUATIONS, TOKENS, Providers
 from upstreams import DONE
 
-COMPANIES = {
-    "claude-sonnet": ("anthropic", "claude-sonnet-4-0", spec.PriceList(3.0, 15.0)),
-    "gpt-4o": ("openai", "gpt-4o", spec.PriceList(2.5, 10.0)),
-    "gemini-flash": ("google", "gemini-2.0-flash", spec.PriceList(0.1, 0.4)),
-}
-"""Deployment -> company, model, price. The first is in the situation, the others are well."""
-JUDGE_S, USD = 0.71, 100.0
 ARRIVALS = [0.0, 3.84, 9.49, 13.44, 18.89, 26.48, 61.97, 69.29]
-QUESTIONS = [0, 1, 2, 3, 4, 0, 5, 6]
+CROWDED = [0.0, 0.113, 0.271, 3.847, 4.191, 9.497, 9.883, 26.489, 61.979, 62.203]
+QUESTIONS = [0, 1, 2, 3, 4, 0, 5, 6, 1, 0]
 """The sixth request asks what the first has asked."""
+TAGS = {
+    "user": ["ann", "bob", "ann", "ann", "bob"] * 2,
+    "task": ["chat", "code", "code", "chat", "chat"] * 2,
+    "feature": ["help", "help", "find", "find", "help"] * 2,
+    "session": [str(number // 3) for number in range(10)],
+}
+TELLING = "429 with Retry-After", "503 five times", "hang", "a stream cut"
+SPECIAL = {
+    "bandit": ["ok"],
+    "cache, stale": ["400", "a filtered answer"],
+    "fallback, by kind": ["context length", "a refused prompt", "a filtered answer"],
+    "reconnect": ["reset"],
+    "timeout, silence": ["a stall"],
+}
+"""Line -> situations that it is for, beside those in which all layers have something to do."""
+IN_STREAMS = "a stream cut", "a stall"
+BILLED_LATE = ("hang", "a stall")
+"""What was billed of a call that was given up only its provider knows."""
 HTTP_OF = {408: 504, 499: 503}
 """Status of a policy's outcome -> status that a caller has of it, where they differ."""
 SPEED, GAP_S = 3.5, 0.05
@@ -44,44 +71,11 @@ SPEED, GAP_S = 3.5, 0.05
 in seconds of the machine."""
 
 
-def packaged(name, **changes):
-    """The layers of a packaged policy, without chance; changes: layer -> fields."""
-    layers = read_layers(name)
-    if "retry" in layers:
-        backoff = replace(layers["retry"].backoff, jitter="none")
-        layers["retry"] = replace(layers["retry"], backoff=backoff)
-    for layer, fields in changes.items():
-        layers[layer] = replace(layers[layer], **fields)
-    return layers
-
-
-POLICIES = {
-    "direct": lambda: packaged("direct"),
-    "retry_only": lambda: packaged("retry_only"),
-    "failover": lambda: packaged("failover"),
-    "circuit_breaker": lambda: packaged("circuit_breaker"),
-    "budget_shift": lambda: packaged("budget_shift", budget={"usd": USD}),
-    "layered": lambda: packaged("layered", budget={"usd": USD}),
-    "cached": lambda: packaged("cached"),
-    "cached, exact": lambda: packaged("cached", cache={"match": "exact"}),
-    "cascade, accepted": lambda: packaged("cascade", cascade={"judge": judge(1.0)}),
-    "cascade, refused": lambda: packaged("cascade", cascade={"judge": judge(0.0)}),
-}
-"""Those that can be served, with what they need for it: a sum, a fixed judge, an embedder."""
+LINES, BATCH = [*LAYERS, *GATEWAYS], 8
 NOT_SERVED = {
     "cached": "match: semantic .* an embedder is needed",
     "recorded": "follows a log, and a live call is in none",
 }
-
-
-async def apart(texts):
-    """An embedder to which no two questions are alike."""
-    return [[float(text.endswith(str(number))) for number in range(7)] for text in texts]
-
-
-def judge(accepts):
-    """It accepts every answer, or none."""
-    return Judge(accepts, accepts, JUDGE_S)
 
 
 @pytest.mark.parametrize("name", NOT_SERVED)
@@ -92,16 +86,20 @@ def test_a_policy_that_cannot_be_served_is_refused_with_the_reason(name):
 
 
 class Cell(NamedTuple):
-    """A policy in a situation."""
+    """A policy in a situation. A single layer has a crowd in front of it."""
 
     policy: str
     situation: str
     streamed: bool
 
+    @property
+    def arrivals(self):
+        return ARRIVALS if self.policy in PACKAGED else CROWDED
+
     def scripts(self):
         """Deployment -> what it does."""
         first, *others = COMPANIES
-        return {first: SITUATIONS[self.situation], **{name: [OK] for name in others}}
+        return {first: SITUATIONS[self.situation], **{name: [LATER] for name in others}}
 
 
 class Course(NamedTuple):
@@ -114,7 +112,22 @@ class Course(NamedTuple):
 
 def cells_of(policy):
     return [
-        Cell(policy, situation, streamed) for situation in SITUATIONS for streamed in (False, True)
+        Cell(policy, situation, streamed)
+        for situation in SITUATIONS
+        for streamed in (False, True)
+        if not ("budget" in policy and situation in BILLED_LATE)
+    ]
+
+
+def few_of(line):
+    """Of each of these situations one cell."""
+    some = {*TELLING, *SPECIAL.get(line, ())}
+    places = {name: place + LINES.index(line) for place, name in enumerate(SITUATIONS)}
+    return [
+        cell
+        for cell in cells_of(line)
+        if cell.situation in some
+        and cell.streamed == (cell.situation in IN_STREAMS or places[cell.situation] % 2 == 0)
     ]
 
 
@@ -150,18 +163,23 @@ def simulated(cell):
     }
     scenario = spec.Scenario(
         deployments=deployments,
-        workload=spec.Workload(streamed=float(cell.streamed)),
+        workload=spec.Workload(streamed=float(cell.streamed), max_output_tokens=40),
         gateway=spec.Gateway(replicas=1, overhead=0.0),
-        horizon=ARRIVALS[-1] + 1.0,
+        horizon=cell.arrivals[-1] + 1.0,
         abandoned="stops",
     )
-    count = len(ARRIVALS)
-    trace = Trace(np.array(ARRIVALS), np.full(count, 10), np.full(count, 5))
-    trace.ask(QUESTIONS)
+    count = len(cell.arrivals)
+    trace = Trace(np.array(cell.arrivals), np.full(count, 10), np.full(count, TOKENS))
+    trace.ask(QUESTIONS[:count])
+    for kind, words in TAGS.items():
+        trace.tag(kind, words[:count])
     rows, ends = [], {}
     ledger = Ledger([lambda table, chunk: rows.append(chunk) if table == "attempts" else None])
     layers = {"watch": Watch(ends), **POLICIES[cell.policy]()}
-    world = ScriptedWorld(Weather(scenario, 1, 0, Inputs(trace)), [layers], ledger)
+    chance = Chance()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Senses, "uniform", lambda self, *asked: chance(*asked))
+        world = ScriptedWorld(Weather(scenario, 1, 0, Inputs(trace)), [layers], ledger)
     world.script(
         {
             name: [wire.step(cell.streamed) for wire in wires]
@@ -215,7 +233,7 @@ async def served(cells, between):
 async def course_of(cell, deployments, begins):
     """One cell: a gateway behind its server, and callers."""
     loop, sends, ends = asyncio.get_running_loop(), {}, {}
-    accepts = "refused" not in cell.policy
+    accepts = cell.policy not in ("cascade, refused", "cascade, steps")
 
     async def verdict(call, outcome):
         await asyncio.sleep(JUDGE_S)
@@ -235,13 +253,20 @@ async def course_of(cell, deployments, begins):
         embedder=apart,
         rows=keep,
         abandoned="stops",
+        chance=Chance(),
+        clock=lambda: MONDAY + loop.time() - began,
+        **EXPERTS,
     )
     server = Server(Clients({}), "policy")
     server.serve(gateway)
     front = Listener(server.app())
     port = await front.start("127.0.0.1", 0)
-    async with gateway, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-        callers = (caller(session, cell, number, began) for number in range(len(ARRIVALS)))
+    patient = aiohttp.ClientTimeout(None)
+    async with (
+        gateway,
+        aiohttp.ClientSession(f"http://127.0.0.1:{port}", timeout=patient) as session,
+    ):
+        callers = (caller(session, cell, number, began) for number in range(len(cell.arrivals)))
         ends = dict(enumerate(await asyncio.gather(*callers)))
     await front.close()
     return Course(sends, ends)
@@ -249,9 +274,19 @@ async def course_of(cell, deployments, begins):
 
 async def caller(session, cell, number, began):
     """Asks at its moment; returns what it had."""
-    await asyncio.sleep(began + ARRIVALS[number] - asyncio.get_running_loop().time())
-    asked = {"role": "user", "content": f"question {QUESTIONS[number]}"}
-    body = {"messages": [asked], "temperature": 0, "stream": cell.streamed}
+    await asyncio.sleep(began + cell.arrivals[number] - asyncio.get_running_loop().time())
+    asked = {
+        "role": "user",
+        "content": f"Ten tokens, which are forty signs: no. {QUESTIONS[number]}",
+    }
+    tags = {kind: words[number] for kind, words in TAGS.items()}
+    body = {
+        "messages": [asked],
+        "temperature": 0,
+        "stream": cell.streamed,
+        "metadata": tags,
+        "max_tokens": 40,
+    }
     connection = {"Connection": "close"}
     async with session.post("/v1/chat/completions", json=body, headers=connection) as response:
         if response.status != 200 or not cell.streamed:
@@ -269,21 +304,56 @@ async def caller(session, cell, number, began):
 # -- the same --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", PACKAGED)
 def test_a_policy_sends_the_same_calls_over_http_as_in_a_simulation(policy):
     """All situations, streamed and not, on a loop on which the machine's own work takes no time: so
     that times can be compared, too. Virtual time pays a cache's `lookup`, real time has paid it."""
-    cells = cells_of(policy)
+    check_cells(cells_of(policy))
+
+
+@cache
+def together(place):
+    """The courses of some lines, on one loop: of most moments there is one for all of them."""
+    cells = [cell for line in LINES[place : place + BATCH] for cell in few_of(line)]
+    return dict(zip(cells, run_still(served(cells, 0.0)), strict=True))
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_layer_sends_the_same_calls_over_http_as_in_a_simulation(line):
+    """In front of a crowd, in the situations in which it has most to do."""
+    courses = together(LINES.index(line) // BATCH * BATCH)
+    for cell in few_of(line):
+        check_same(cell, simulated(cell), courses[cell])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", LINES)
+def test_a_layer_sends_the_same_calls_over_http_in_any_situation(line):
+    check_cells(cells_of(line))
+
+
+def test_every_layer_is_compared_over_http():
+    """Or cannot be served."""
+    assert {*kinds()} - {layer for line in LAYERS.values() for layer in line} == {"recorded"}
+
+
+@pytest.mark.parametrize("line", LAYERS)
+def test_a_line_does_something_in_these_situations(line):
+    """Else it would be compared for nothing."""
+    cells = few_of(line)
+    assert any(simulated(cell) != simulated(cell._replace(policy=NO_LAYER)) for cell in cells)
+
+
+def check_cells(cells):
     for cell, there in zip(cells, run_still(served(cells, 0.0)), strict=True):
-        here = simulated(cell)
-        check_same(cell, here, there)
-        for send, times in here.sends.items():
-            assert there.sends[send] == pytest.approx(times, abs=0.0035), (cell, send)
+        check_same(cell, simulated(cell), there)
 
 
-def check_same(cell, here, there):
+def check_same(cell, here, there, seconds=0.0035):
     assert sorted(there.sends) == sorted(here.sends), cell
     assert there.ends == here.ends, cell
+    for send, times in here.sends.items():
+        assert there.sends[send] == pytest.approx(times, abs=seconds), (cell, send)
 
 
 def test_the_grid_holds_what_it_is_for():
@@ -313,7 +383,7 @@ def moments(course):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", PACKAGED)
 def test_a_policy_sends_the_same_calls_over_http_in_real_time(policy):
     """On a loop that is a few times as fast as the clock, the cells one after another, and no two
     events of different requests within 50 ms."""
@@ -323,4 +393,4 @@ def test_a_policy_sends_the_same_calls_over_http_in_real_time(policy):
         for (time, number), (following, other) in pairwise(moments(course)):
             assert number == other or following - time > GAP_S * SPEED, (cell, time, following)
     for cell, here, there in zip(cells, courses, run_fast(served(cells, 1.1), SPEED), strict=True):
-        check_same(cell, here, there)
+        check_same(cell, here, there, math.inf)

@@ -182,6 +182,7 @@ class Facts:
 
 
 ANSWER = Whole(b'{"choices": [{"message": {"content": "text"}}]}', Usage(1, 1), "stop")
+FILTERED = "content_filter"
 
 
 class Scripted:
@@ -197,7 +198,8 @@ class Scripted:
         streamed = call.request.streamed
         if not (streamed and (step.first is not None or step.status == 200)):
             await asyncio.sleep(step.seconds)
-            return self.outcome(call, step, ANSWER if step.status == 200 else None)
+            answer = ANSWER._replace(finish=FILTERED if step.error == FILTERED else "stop")
+            return self.outcome(call, step, answer if step.status == 200 else None)
         first = step.seconds if step.first is None else step.first
         stream = Stream(Facts(first, step.seconds, tokens(call)[1]), True)
         await asyncio.sleep(first)
@@ -219,7 +221,7 @@ class Scripted:
         return Outcome(
             step.status,
             call.target,
-            "" if step.status == 200 else "error",
+            "" if step.status == 200 and step.error == "error" else step.error,
             step.retry_after,
             PRICE.of(into, out) if billed else 0.0,
             into if billed else 0,

@@ -83,4 +83,6 @@ def _inert(
 
 
 def _limits_time(layer: Any) -> bool:
+    if layer.kind == "litellm":
+        return True  # by its `timeout`
     return layer.kind == "timeout" and (layer.total is not None or layer.first_token is not None)

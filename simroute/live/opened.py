@@ -71,7 +71,10 @@ class Opened:
                 self.outcome = await final
             finally:
                 final.cancel()  # the caller went away: the provider's stream is closed
-        elif self.outcome.ok and isinstance(given, Stream) and given.kept is None:
+            if self.outcome.answer is given:
+                return
+            given = self.outcome.answer  # it broke off, and a layer has gone on with another
+        if self.outcome.ok and isinstance(given, Stream) and given.kept is None:
             async for piece in given:  # a layer has waited for all of it
                 yield Chunk(piece)
         elif self.outcome.ok:

@@ -16,20 +16,22 @@ from simroute.models.blocks import Inputs
 from simroute.models.weather import Weather
 from simroute.traces import Trace
 from simroute.worlds.sim import SimWorld
-from simroute.worlds.sim.attempt import STALLED, Attempt
+from simroute.worlds.sim.attempt import FILTERED, ODD, STALLED, Attempt
 from simroute.worlds.sim.request import OpenBlock
 from simroute.worlds.sim.upstream import Upstream
 
 
 class Step(NamedTuple):
     """One answer: seconds until it is complete (or cut), status, Retry-After, seconds to the first
-    token of a streamed one, and to where it stalls: no token comes from there on."""
+    token of a streamed one, and to where it stalls: no token comes from there on. error: the word
+    for what went wrong; with status 200, `content_filter` is an answer that a filter stopped."""
 
     seconds: float = 1.0
     status: int = 200
     retry_after: float | None = None
     first: float | None = None
     stall: float | None = None
+    error: str = "error"
 
 
 Script = Mapping[str, Sequence[Step]]
@@ -79,10 +81,12 @@ class ScriptedUpstream(Upstream):
             attempt.first = step.seconds if step.first is None else step.first
             attempt.decode = step.seconds - attempt.first
             attempt.quality = 1.0
+            if step.error == FILTERED:
+                attempt.quality, attempt.error, attempt.callbacks = 0.0, FILTERED, ODD
             if streamed:
                 self.stream(attempt, 1.0)
         else:
-            attempt.error = "error"
+            attempt.error = step.error
             if streamed and step.first is not None:  # cut after its first token
                 attempt.first, attempt.decode = step.first, step.seconds - step.first
                 if step.stall is not None:

@@ -185,7 +185,7 @@ def test_an_answer_that_is_no_json_and_a_server_that_is_gone_are_outcomes():
         assert (await gateway.complete(HELLO)).target == "b"
         await a.runner.cleanup()
         assert (await gateway.complete(HELLO)).target == "b"
-        assert [row.error for row in rows if row.target == "a"][-1] == "connection"
+        assert [row.error for row in rows if row.target == "a"][-1] == "refused"
 
     served(test, "failover")
 

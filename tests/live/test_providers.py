@@ -124,7 +124,7 @@ def test_a_provider_that_nobody_reaches_is_503():
             return await gateway.complete(HELLO)
 
     answer = asyncio.run(asyncio.wait_for(main(), 20))
-    assert (answer.status, answer.error) == (503, "connection")
+    assert (answer.status, answer.error) == (503, "refused")
 
 
 def test_a_connection_that_the_provider_had_closed_is_replaced_within_the_attempt():

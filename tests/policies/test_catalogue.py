@@ -34,8 +34,23 @@ OWN_TESTS = {
 }
 """Layers that cannot stand in front of scripted providers live by themselves, and why."""
 SCRIPT = {
-    "a": [Step(1.13), Step(0.31, 503), Step(6.1), Step(0.41), Step(0.37, 429, 1.9), Step(2.03)],
-    "b": [Step(0.71), Step(0.29, 529), Step(1.51), Step(0.17, 500)],
+    "a": [
+        Step(1.13),
+        Step(0.31, 503),
+        Step(0.83, error="content_filter"),
+        Step(6.1),
+        Step(0.41),
+        Step(0.37, 429, 1.9),
+        Step(2.03),
+    ],
+    "b": [
+        Step(0.71),
+        Step(0.29, 529),
+        Step(0.19, 400, error="context_length"),
+        Step(1.51),
+        Step(0.23, 503, error="reset"),
+        Step(0.17, 500),
+    ],
 }
 STREAMS = {
     "a": [Step(1.13, first=0.4), Step(0.31, 503), Step(6.1, first=0.2), Step(0.37, 429, 1.9)],

@@ -57,6 +57,12 @@ class Trace:
         self._columns["question"] = np.array(questions, np.int64)
         self.repeated_questions = max(questions, default=-1) + 1
 
+    def tag(self, kind: str, words: Sequence[str]) -> None:
+        """Says whose each request is, or what it is for. kind: user, feature, task or session."""
+        self.names[kind] = list(dict.fromkeys(words))
+        self.known_columns.append(kind)
+        self._columns[kind] = np.array([self.names[kind].index(word) for word in words], np.int32)
+
     def column(self, name: str) -> np.ndarray:
         return self._columns[name]
 

@@ -35,6 +35,8 @@ from simroute.worlds.live.streams import HeardRest, Stream
 
 MOST_BYTES, END_S = 10_000_000, 0.05
 CONNECTION = (aiohttp.ClientError, OSError, TimeoutError)
+BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+"""It ended before anything of an answer was there."""
 
 
 class OpenAI:
@@ -102,6 +104,11 @@ class Exchange:
             return self._failed(502, "truncated")
         except aiohttp.ConnectionTimeoutError:
             return self._failed(503, "unreachable")
+        except aiohttp.ClientConnectorError as error:
+            is_refused = isinstance(error.os_error, ConnectionRefusedError)
+            return self._failed(503, "refused" if is_refused else "connection")
+        except BROKEN:
+            return self._failed(503, "reset")
         except CONNECTION:
             return self._failed(503, "connection")
         except Exception:  # no HTTP, no JSON, no choices, or whatever nobody has thought of
@@ -157,7 +164,8 @@ class Exchange:
             if not stream.facts.is_finished:
                 return self._broken_off(stream)
             stream.usage = stream.facts.usage(self._request.input_tokens)
-            return self._answered(stream.usage, stream)
+            error = FILTERED if stream.facts.finish == FILTERED else ""
+            return self._answered(stream.usage, stream, error=error)
 
         def end(_: Outcome) -> None:
             stream.end()

@@ -147,4 +147,7 @@ class Senses:
         return kept[0] == fresh[0]
 
     def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
-        return True
+        """Not what a filter stopped, nor what ran to the deployment's largest output: as live."""
+        request: Any = call.request
+        served = request.served
+        return not (served and served.error and served.upstream.name == outcome.target)
