@@ -329,6 +329,7 @@ def test_a_layer_sends_the_same_calls_over_http_as_in_a_simulation(line):
 @pytest.mark.slow
 @pytest.mark.parametrize("line", LINES)
 def test_a_layer_sends_the_same_calls_over_http_in_any_situation(line):
+    """As the packaged policies, each on a loop of its own."""
     check_cells(cells_of(line))
 
 
