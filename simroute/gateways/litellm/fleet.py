@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from simroute.core import Call, Outcome, Send, World, resolve
 from simroute.core.target import permits
+from simroute.core.value import value
 from simroute.gateways.litellm.cooldowns import MINUTE, Cooldowns, Failure, Lasting
 from simroute.gateways.litellm.errors import (
     NO_DEPLOYMENT,
@@ -22,7 +23,7 @@ from simroute.gateways.litellm.slots import Slots
 LAYER = "litellm"
 
 
-@dataclass(frozen=True)
+@value
 class Wanted:
     """A send of a request to a group, or to one level of its `order`."""
 
@@ -53,6 +54,7 @@ class Fleet:
         self.known = {
             name: told.get(name, Deployment()) for group in self.groups.values() for name in group
         }
+        self._has_levels = any(each.order is not None for each in self.known.values())
         self._slots = {
             name: None
             if (most := each.slots(settings.default_max_parallel_requests)) is None
@@ -135,9 +137,10 @@ class Fleet:
         ]
         if not names:
             return refused(NO_DEPLOYMENT)
-        names = [each for each in names if self._has_budget(now, targets[each].provider)]
-        if not names:
-            return refused(OVER_BUDGET)
+        if self._is.provider_budget_config:
+            names = [each for each in names if self._has_budget(now, targets[each].provider)]
+            if not names:
+                return refused(OVER_BUDGET)
         if self._is.enable_pre_call_checks:
             fitting = [each for each in names if self._fits(each, call)]
             names = [each for each in fitting if self._keeps_rpm(now, each)]
@@ -162,6 +165,8 @@ class Fleet:
     def _of_level(self, names: list[str], level: int | None) -> list[str]:
         """Those of one level of `order`, all where none is of it; by default of the lowest that is
         left."""
+        if not self._has_levels:
+            return names
         orders = {name: self.known[name].order for name in names}
         if level is not None:
             return [name for name in names if orders[name] == level] or names

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from simroute.core import Call, Outcome, Rest, Send, World, layer
+from simroute.core.value import value
 from simroute.gateways.litellm.errors import (
     AGAIN,
     NO_DEPLOYMENT,
@@ -28,7 +29,7 @@ ANSWERS, LIFE = 10_000, 3600.0
 """Of the cache: how many, and for how many seconds."""
 
 
-@dataclass(frozen=True)
+@value
 class Ride:
     """One request on its way. groups: those it has been in; depth: how many fallbacks it has taken
     so far, those that stood before in the same list included; level: of `order`, where one is to be
@@ -41,6 +42,16 @@ class Ride:
     groups: tuple[str, ...] = ()
     depth: int = 0
     level: int | None = None
+
+    def into(self, group: str) -> Ride:
+        """The same in one more group."""
+        groups = (*self.groups, group)
+        return Ride(self.call, self.send, self.world, self.fleet, groups, self.depth, self.level)
+
+    def behind(self, level: int | None) -> Ride:
+        """The same after one more fallback, at this level."""
+        depth = self.depth + 1
+        return Ride(self.call, self.send, self.world, self.fleet, self.groups, depth, level)
 
 
 @layer("litellm")
@@ -120,7 +131,7 @@ class LiteLLM(Settings):
 
     async def _asked(self, ride: Ride, name: str) -> Outcome:
         """A group, and what stands behind it."""
-        ride = replace(ride, groups=(*ride.groups, name))
+        ride = ride.into(name)
         outcome = await self._tried(ride, name)
         if not outcome.ok:
             return await self._fall_back(ride, name, outcome)
@@ -148,7 +159,7 @@ class LiteLLM(Settings):
         for level, group in self._behind(ride, name, kind, orders):
             status = last.status
             ride.world.emit("fell_back", ride.call, target=last.target, status=status, to=group)
-            ride = replace(ride, depth=ride.depth + 1, level=level)
+            ride = ride.behind(level)
             last = await self._asked(ride, group)
             if last.ok:
                 return last
