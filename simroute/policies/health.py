@@ -13,6 +13,7 @@ from simroute.core.params import ILL, Doc, Period, Positive, Seconds, Status, Ta
 from simroute.core.target import permitted
 from simroute.core.world import aimed_at
 from simroute.gauges.rotation import News, Watch
+from simroute.policies.rounds import rounds
 
 
 @layer("health")
@@ -79,17 +80,12 @@ class Health:
 
     async def background(self, send: Send, world: World) -> None:
         """Pings all targets side by side, every so often."""
-        if not self.active:
-            return
-        known, due = world.targets(), world.now()
-        watched = resolve(self.targets, known, world.price) if self.targets else list(known)
-        while True:
-            due += self.every
-            await world.sleep(max(0.0, due - world.now()))
-            pings = [self._ping(name, send, world) for name in watched]
-            await world.first(*pings, until=lambda outcome: False)
+        if self.active:
+            known, every = world.targets(), self.every
+            watched = resolve(self.targets, known, world.price) if self.targets else list(known)
+            await rounds(partial(self._ping, send, world), watched, every, world, every)
 
-    async def _ping(self, target: str, send: Send, world: World) -> Outcome:
+    async def _ping(self, send: Send, world: World, target: str) -> Outcome:
         outcome = await world.within(self.limit, complete(send(world.ping(target))), "ping")
         self._tell(target, world, outcome)
         return outcome

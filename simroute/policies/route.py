@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
 from simroute.core.params import Doc, Period, Share, TargetName, Weight, WorkName
-from simroute.core.target import permits
+from simroute.core.target import permits, resolve_numbers
+from simroute.gauges.choice import by_chance
 from simroute.gauges.latency import Recent
 
 
@@ -99,25 +100,15 @@ class Route:
         """The targets to choose from, with their weights."""
         if not self._weights:
             known = world.targets()
-            every = (
-                resolve(self.targets, known, world.price)
-                if self.targets and self.by != "task"
-                else []
-            )
-            for wanted, weight in self.weights.items() if self.by == "weight" else ():
-                for name in resolve([wanted], known, world.price):
-                    self._weights[name] = self._weights.get(name, 0.0) + weight
+            if self.by == "weight":
+                self._weights = resolve_numbers(self.weights, known, world.price)
+            every = [] if self.by == "task" else resolve(self.targets, known, world.price)
             self._weights = self._weights or dict.fromkeys(every or known, 1.0)
         return self._weights
 
     def _by_weight(self, call: Call, world: World, allowed: list[str]) -> str:
         weights = [self._weights[name] for name in allowed]
-        left = world.uniform("weight", call) * sum(weights)
-        for name, weight in zip(allowed, weights, strict=True):
-            left -= weight
-            if left < 0:
-                return name
-        return allowed[-1]
+        return allowed[by_chance(weights, world.uniform("weight", call))]
 
     def _by_price(self, call: Call, world: World, allowed: list[str]) -> str:
         return min(allowed, key=lambda name: world.price(name).blended)

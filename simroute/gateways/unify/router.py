@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from simroute.core import Call, Evaluation, Outcome, Send, World, layer
 from simroute.core.params import Doc, Grammar, Period, Positive, Unit
 from simroute.gateways.unify.strings import TIMED, Metric, parse
 from simroute.policies.choice import Aim
+from simroute.policies.rounds import rounds
 
 Figures = dict[Metric, float]
 
@@ -73,15 +75,12 @@ class Unify(Aim):
 
     async def background(self, send: Send, world: World) -> None:
         """Measures times, at first and every so often."""
-        known = world.targets()
-        names = [name for name in known if self._rule.admits(known[name])]
-        while names and self._rule.metrics & {*TIMED}:
-            rounds = [self._measure(name, send, world) for name in names]
-            due = world.now() + self.every
-            await world.first(*rounds, until=lambda outcome: False)
-            await world.sleep(max(0.0, due - world.now()))
+        if self._rule.metrics & {*TIMED}:
+            known = world.targets().items()
+            names = [name for name, target in known if self._rule.admits(target)]
+            await rounds(partial(self._measure, send, world), names, self.every, world, 0.0)
 
-    async def _measure(self, name: str, send: Send, world: World) -> Outcome:
+    async def _measure(self, send: Send, world: World, name: str) -> Outcome:
         """Pings one after another, for the medians of those that were answered."""
         firsts, gaps = [], []
         for _ in range(self.samples):
