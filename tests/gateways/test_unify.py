@@ -185,8 +185,8 @@ def test_quality_is_that_of_the_task_s_evaluation():
 
 def test_times_are_those_of_the_last_measurement():
     """a begins after 2 s, b after 1 s, so b is asked; from its fifth call on b needs 9 s, but is
-    asked until the measurement at 100 s, and a from then on. Both are pinged, side by side, at 0
-    and at 100 s."""
+    asked until the measurement at 100.5 s, and a from then on. Both are pinged, side by side, at
+    .5 and at 100.5 s."""
     script = {"a": [Step(3.0, first=2.0)], "b": [Step(2.0, first=1.0)] * 4 + [Step(9.0, first=8.0)]}
     layers = {
         "unify": Unify(endpoint="router@ttft", every=100.0, samples=1),
@@ -194,8 +194,8 @@ def test_times_are_those_of_the_last_measurement():
     }
     log = play(layers, script, [10.0, 20.0, 30.0, 40.0, 90.0, 120.0, 130.0], streamed=True)
     assert [target for _, target, _ in log.requests.values()] == ["b"] * 5 + ["a"] * 2
-    pings = [(at, name) for at, name, *_ in log.attempts if at in (0.0, 100.0)]
-    assert sorted(pings) == [(0.0, "a"), (0.0, "b"), (100.0, "a"), (100.0, "b")]
+    pings = [(at, name) for at, name, *_ in log.attempts if at in (0.5, 100.5)]
+    assert sorted(pings) == [(0.5, "a"), (0.5, "b"), (100.5, "a"), (100.5, "b")]
 
 
 def test_keeps_the_rules_of_a_layer():

@@ -14,6 +14,8 @@ from simroute.policies.choice import Aim
 from simroute.policies.rounds import rounds
 
 Figures = dict[Metric, float]
+FIRST = 0.5
+"""Seconds from the start to the first measurement."""
 
 
 @layer("unify")
@@ -74,11 +76,11 @@ class Unify(Aim):
         return await send(call.to(min(fits, key=lambda name: rule.loss(figures[name]))))
 
     async def background(self, send: Send, world: World) -> None:
-        """Measures times, at first and every so often."""
+        """Measures times, soon after the start and every so often."""
         if self._rule.metrics & {*TIMED}:
             known = world.targets().items()
             names = [name for name, target in known if self._rule.admits(target)]
-            await rounds(partial(self._measure, send, world), names, self.every, world, 0.0)
+            await rounds(partial(self._measure, send, world), names, self.every, world, FIRST)
 
     async def _measure(self, send: Send, world: World, name: str) -> Outcome:
         """Pings one after another, for the medians of those that were answered."""
