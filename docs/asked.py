@@ -70,6 +70,8 @@ CACHED = (
     "cache_false_hit_rate",
     "quality_mean",
 )
+GRADED = ("quality_mean", "cost_per_1k_requests_usd", "slo_attainment", "latency_p95_s")
+WORTH = ("policy.predict.willingness_to_pay=0.001..1:7 log",)
 WATCHED = (*USUAL, "time_on_failing_target_s", "detection_s")
 STUDIES = {
     "partial_outages": Asked(
@@ -375,6 +377,50 @@ STUDIES = {
             {"health.every": "5s..320s log", "health.failures": "1..4"},
             "max slo_attainment",
             ("cost_per_1k_requests_usd<=4.6",),
+            40,
+        ),
+    ),
+    "learned_router": Asked(
+        {
+            "": Part(
+                "USD for one right answer more, with a predictor as good as published ones (a "
+                "skill of 0.3):",
+                ("gallery/predicted",),
+                WORTH,
+                (),
+                "0.01",
+                GRADED,
+            ),
+            "averages": Part(
+                "The same by how good each model is at each task, without a look at the request:",
+                ("gallery/predicted",),
+                WORTH,
+                ("policy.predict.predictor.skill=0", "policy.predict.predictor.knows_tasks=true"),
+                "0.01",
+                GRADED,
+            ),
+            "good": Part(
+                "The same with a predictor better than any that is published (a skill of 1):",
+                ("gallery/predicted",),
+                WORTH,
+                ("policy.predict.predictor.skill=1",),
+                "0.01",
+                GRADED,
+            ),
+            "bar": Part(
+                "The cheapest model that clears a bar of right answers, by 200 examples a task:",
+                ("gallery/barred",),
+                ("policy.quality_bar.bar=0.75..0.95:5",),
+                (),
+                "0.85",
+                GRADED,
+            ),
+        },
+        Search(
+            "gallery/predicted",
+            {"predict.willingness_to_pay": "0.001..1 log"},
+            "max quality_mean",
+            ("cost_per_1k_requests_usd<=1",),
             40,
         ),
     ),

@@ -199,7 +199,7 @@ RATES = dict.fromkeys(("agents", "brown_out", "flapping", "replicas", "residency
     "bad_month": 0.0003, "cold_cache": 0.15, "flash_crowd": 0.2, "model_drift": 0.05,
     "falling_prices": 0.001, "shared_shock": 0.04, "stalled_streams": 0.06,
     "health_checks": 0.06, "late_answers": 0.1, "overloaded_model": 0.1, "own_slots": 0.1,
-    "several_providers": 0.1,
+    "several_providers": 0.1, "learned_router": 0.1,
 }  # fmt: skip
 SHORT = {
     "budget_day": ["scenario.workload.rate=0.03", "scenario.budget.usd=9"],
