@@ -7,7 +7,7 @@ from functools import partial
 from statistics import median
 from typing import Annotated
 
-from simroute.core import Call, Evaluation, Outcome, Send, World, layer
+from simroute.core import Call, Evaluation, Outcome, Price, Send, World, layer
 from simroute.core.params import Doc, Grammar, Period, Positive, Unit
 from simroute.gateways.unify.strings import TIMED, Metric, parse
 from simroute.policies.choice import Aim
@@ -60,6 +60,7 @@ class Unify(Aim):
         super().__post_init__()
         self._rule = parse(self.endpoint)
         self._times: dict[str, Figures] = {}
+        self._kept: dict[str, tuple[Price, Figures]] = {}
 
     @property
     def asks(self) -> tuple[str, ...]:
@@ -97,22 +98,27 @@ class Unify(Aim):
                 gaps.append(1000 * (world.now() - since) / max(outcome.output_tokens, 1))
         if firsts:
             self._times[name] = {"ttft": median(firsts), "itl": median(gaps)}
+            self._kept.pop(name, None)
         return outcome
 
     async def _figures(self, names: list[str], call: Call, world: World) -> dict[str, Figures]:
         """What is known of each."""
-        found: dict[str, Figures] = {}
-        for name in names:
-            price = world.price(name)
-            found[name] = {
-                **self._times.get(name, {}),
-                "cost": price.blended,
-                "input-cost": price.input,
-                "output-cost": price.output,
-            }
+        found = {name: self._priced(name, world.price(name)) for name in names}
         if "quality" in self._rule.metrics:
             task = call.request.task
             tested = await world.evaluated(call, task, names, self.evaluation)
             for name, (share, _) in tested.items():
-                found[name]["quality"] = share
+                found[name] = {**found[name], "quality": share}
         return found
+
+    def _priced(self, name: str, price: Price) -> Figures:
+        """Times and costs, worked out anew when one of them is another."""
+        kept = self._kept.get(name)
+        if kept is None or kept[0] is not price:
+            costs: Figures = {
+                "cost": price.blended,
+                "input-cost": price.input,
+                "output-cost": price.output,
+            }
+            kept = self._kept[name] = price, {**self._times.get(name, {}), **costs}
+        return kept[1]

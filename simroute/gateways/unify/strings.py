@@ -39,9 +39,6 @@ class Bound(NamedTuple):
     sign: str
     number: float
 
-    def holds(self, value: float) -> bool:
-        return SIGNS[self.sign](value, self.number)
-
 
 class Rule(NamedTuple):
     """Which endpoints may be asked, and the weights by which the best is found: the sum of weight x
@@ -60,10 +57,10 @@ class Rule(NamedTuple):
 
     def fits(self, figures: Mapping[Metric, float]) -> bool:
         """Whether no threshold is broken by what is known."""
-        return all(
-            bound.metric not in figures or bound.holds(figures[bound.metric])
-            for bound in self.bounds
-        )
+        for metric, sign, number in self.bounds:
+            if metric in figures and not SIGNS[sign](figures[metric], number):
+                return False
+        return True
 
     def loss(self, figures: Mapping[Metric, float]) -> float:
         """The less the better; what is not known counts nothing."""
