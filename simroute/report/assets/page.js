@@ -25,7 +25,7 @@
     const layout = {
       font: { family: "system-ui, sans-serif", size: narrow ? 11 : 13, color: ink }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       margin: { l: narrow ? 46 : 64, r: 14, t: 64, b: 64 }, hovermode: "closest", dragmode: narrow ? false : "zoom",
-      legend: { orientation: "h", x: 0, xanchor: "left", y: 1, yref: "container", yanchor: "top" },
+      legend: { orientation: "h", x: 0, xanchor: "left", y: 1, yref: "container", yanchor: "top", tracegroupgap: 0 },
       hoverlabel: { font: { size: 12 } }, modebar: { bgcolor: "rgba(0,0,0,0)", color: line, activecolor: ink },
     };
     const wanted = merge(layout, structuredClone(figure.layout));
