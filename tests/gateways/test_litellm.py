@@ -13,7 +13,6 @@ from simroute.testing.conformance import read_items
 from simroute.testing.conformance.litellm import compare_run, profile_of
 from simroute.testing.conformance.verdict import Differs
 
-NOT_IMITATED = {"deployment-num-retries": "1.83 gives num_retries to the HTTP client as well"}
 LATER = ("1.106.2", "1.109.1")
 
 
@@ -32,13 +31,9 @@ def runs(shared):
 
 def test_every_run_of_the_router_comes_out_to_the_millisecond(runs):
     """Version 1.83.14: sends, ends, classes of errors, streams."""
-    found = [
-        differs(item, item["expected"], item["litellm_version"])
-        for item in runs
-        if item["id"] not in NOT_IMITATED
-    ]
+    found = [differs(item, item["expected"], item["litellm_version"]) for item in runs]
     assert [each for each in found if each] == []
-    assert len(found) >= 65
+    assert len(found) >= 66
 
 
 def test_later_versions_differ_where_they_were_seen_to(runs):

@@ -59,9 +59,9 @@ CASES = {
     "a request's retries": run(
         [[0, "a", 500], [600, "a", 500]], error(1700), **kwargs(num_retries=1)
     ),
-    "a deployment's before them": run(
-        [[0, "a", 500], [600, "a", 500]],
-        error(1700),
+    "a request's before a deployment's, but in 1.83": run(
+        [[0, "a", 500]],
+        error(100),
         models=[entry("g", "a", num_retries=1)],
         litellm_version="1.109.1",
         **kwargs(num_retries=0),
@@ -202,6 +202,34 @@ CASES = {
             "routing_strategy": "cost-based-routing",
         },
     ),
+    # and of later versions
+    "a stream that breaks off is nobody's failure": run(
+        [[t, "a", "stream:broken"] for t in range(0, 7000, 1000)],
+        [[t + 200, t // 1000, "MidStreamFallbackError", 500] for t in range(0, 7000, 1000)],
+        {"a": [{"latency": 0.1, "first_chunk": 0.1, "break_after": 0}]},
+        router_settings={"allowed_fails": 1},
+        requests=[{"model": "g", "t": t, "stream": True} for t in range(7)],
+    ),
+    "a stream that stalls before its first token falls back": run(
+        [[0, "a", "timeout"], [1100, "b", 200]],
+        [[1300, 0, "ok", 200, {"handle_ms": 100, "first_token_ms": 1300, "chunks": 1}]],
+        {
+            "a": [{"latency": 0.1, "first_chunk": 5}],
+            "b": [{"latency": 0.1, "first_chunk": 0.1}],
+        },
+        GROUPS,
+        fallbacks=[{"g": ["h"]}],
+        router_settings={"stream_timeout": 1, "num_retries": 0},
+        litellm_version="1.106.2",
+        asked={"stream": True},
+    ),
+    "levels of order once, later": run(
+        [[0, "a", 400], [100, "b", 400], [200, "c", 400]],
+        error(300, "BadRequestError", 400),
+        REFUSED,
+        LEVELS,
+        litellm_version="1.109.1",
+    ),
     "arguments of a strategy": run(
         [[0, "b", 200]],
         [[100, 0, "ok", 200]],
@@ -225,7 +253,7 @@ def test_fields_that_no_recorded_run_has(name):
     [
         ({"models": [entry("g", "a", max_budget=1.0)]}, "the parameter max_budget of a deployment"),
         (kwargs(tags=["x"]), "a request's own tags"),
-        ({"router_settings": {"routing_strategy_args": {"ttl": 60}}}, "another ttl"),
+        ({"router_settings": {"routing_strategy_args": {"cache": 1}}}, "the setting cache of"),
         ({"router_settings": {"enable_tag_filtering": True}}, "the setting enable_tag_filtering"),
     ],
 )

@@ -15,6 +15,7 @@ ErrorClass = Literal[
     "ConflictError",
     "RateLimitError",
     "InternalServerError",
+    "APIError",
     "APIConnectionError",
     "ContextWindowExceededError",
     "ContentPolicyViolationError",
@@ -44,6 +45,7 @@ AGAIN: frozenset[ErrorClass] = frozenset(
         "ConflictError",
         "RateLimitError",
         "InternalServerError",
+        "APIError",
         "APIConnectionError",
     )
 )
@@ -53,13 +55,25 @@ SPECIAL: frozenset[ErrorClass] = frozenset(
 )
 """Refused prompts, which may have fallbacks of their own."""
 COUNTED: frozenset[ErrorClass] = frozenset(
-    ("AuthenticationError", "NotFoundError", "Timeout", "RateLimitError", "InternalServerError")
+    (
+        "AuthenticationError",
+        "NotFoundError",
+        "Timeout",
+        "RateLimitError",
+        "InternalServerError",
+        "APIError",
+    )
 )
 """What can cool a deployment."""
 
 
+AFTER_HEAD = "truncated", "stalled"
+"""Ends of a stream after its head, which no count of failures knows of."""
+
+
 def class_of(outcome: Outcome, provider: str) -> ErrorClass:
-    """The class of a failed send. Azure's client alone calls a broken connection by its name."""
+    """The class of a failed send. Azure's client alone calls a broken connection by its name; what
+    the Router calls BadGatewayError, ServiceUnavailableError and APIError (529) has no policy."""
     if outcome.error == "context_length":
         return "ContextWindowExceededError"
     if outcome.error == "content_filter":
@@ -68,7 +82,9 @@ def class_of(outcome: Outcome, provider: str) -> ErrorClass:
         return "APIConnectionError" if provider == "azure" else "InternalServerError"
     if outcome.status in BY_STATUS:
         return BY_STATUS[outcome.status]
-    return "InternalServerError" if outcome.status >= 500 else "BadRequestError"
+    if outcome.status == 500:
+        return "InternalServerError"
+    return "APIError" if outcome.status > 500 else "BadRequestError"
 
 
 def is_broken(outcome: Outcome) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from functools import partial
 
@@ -10,17 +11,23 @@ from simroute.core.target import permits
 from simroute.core.value import value
 from simroute.gateways.litellm.cooldowns import MINUTE, Cooldowns, Failure, Lasting
 from simroute.gateways.litellm.errors import (
+    AFTER_HEAD,
     NO_DEPLOYMENT,
     NO_WEIGHT,
     OVER_BUDGET,
     OVER_RPM,
     class_of,
 )
-from simroute.gateways.litellm.selection import Choice, Deployment, Selection
+from simroute.gateways.litellm.selection import Choice, Deployment, Latency, Selection
 from simroute.gateways.litellm.settings import Settings
 from simroute.gateways.litellm.slots import Slots
 
 LAYER = "litellm"
+FIRST_DELAY, MOST_DELAY, MOST_ASKED = 0.5, 8.0, 60.0
+"""Seconds: the first back-off, the longest, and the longest Retry-After that is obeyed."""
+CLIENT_AGAIN, CLIENT_JITTER = (408, 409, 429), 0.25
+"""Statuses below 500 after which OpenAI's client sends again, and the share by which its back-off
+may be shorter."""
 
 
 @value
@@ -69,9 +76,10 @@ class Fleet:
             late,
             latest,
         )
-        self._selection = Selection(
-            settings.routing_strategy, self.known, settings.lowest_latency_buffer, late
+        latency = Latency(
+            settings.lowest_latency_buffer, settings.ttl, settings.max_latency_list_size
         )
+        self._selection = Selection(settings.routing_strategy, self.known, latency, late)
         self._checked, self._spent = Lasting(), Lasting()
 
     def named(self, name: str) -> str:
@@ -107,16 +115,35 @@ class Fleet:
                 await slots.take(world.gate)
             taken, began = True, world.now()
             limit = self._limit(self.known[target], call.request.streamed)
-            outcome = await world.within(limit, wanted.send(call.to(target)), "timeout")
+            outcome = await self._sent(wanted, target, limit)
         finally:
             if slots is not None and taken:
                 slots.give()
             if outcome is None:
                 self._selection.ended(target)
         first = world.now() - began
-        if outcome.rest is not None:
+        begun = outcome.rest is not None
+        if begun:
             outcome = outcome.wrap(lambda rest: world.flowing(limit, rest, "timeout"))
-        return outcome.then(partial(self._learn, wanted, target, first))
+        return outcome.then(partial(self._learn, wanted, target, first, begun))
+
+    async def _sent(self, wanted: Wanted, target: str, limit: float) -> Outcome:
+        """A send; in 1.83 as many more by the HTTP client as the deployment has retries, of which
+        the Router does not know."""
+        world, call = wanted.world, wanted.call.to(target)
+        outcome = await self._bounded(world, limit, wanted.send(call))
+        most = 0 if self._late or call.once else self.known[target].num_retries or 0
+        for tries in range(most):
+            if outcome.ok or not (outcome.status in CLIENT_AGAIN or outcome.status >= 500):
+                break
+            pause = client_pause(outcome.retry_after, tries)
+            await world.sleep(pause * (1 - CLIENT_JITTER * world.uniform("client", call)))
+            outcome = await self._bounded(world, limit, wanted.send(call))
+        return outcome
+
+    async def _bounded(self, world: World, limit: float, sent: Awaitable[Outcome]) -> Outcome:
+        """A send, or its end after so many seconds."""
+        return await world.within(limit, sent, "timeout")
 
     def _limit(self, own: Deployment, streamed: bool) -> float:
         """Seconds for each read."""
@@ -163,13 +190,14 @@ class Fleet:
         return chosen
 
     def _of_level(self, names: list[str], level: int | None) -> list[str]:
-        """Those of one level of `order`, all where none is of it; by default of the lowest that is
-        left."""
+        """Those of one level of `order` (in 1.83 all, where none is of it); by default of the
+        lowest that is left."""
         if not self._has_levels:
             return names
         orders = {name: self.known[name].order for name in names}
         if level is not None:
-            return [name for name in names if orders[name] == level] or names
+            found = [name for name in names if orders[name] == level]
+            return found if found or self._late else names
         level = min((order for order in orders.values() if order is not None), default=None)
         return [name for name in names if orders[name] == level]
 
@@ -187,8 +215,11 @@ class Fleet:
 
     # -- what is learnt --------------------------------------------------------------------------
 
-    def _learn(self, wanted: Wanted, target: str, first: float, outcome: Outcome) -> None:
-        """How a send ended. first: seconds to the whole answer, or to the head of a stream."""
+    def _learn(
+        self, wanted: Wanted, target: str, first: float, begun: bool, outcome: Outcome
+    ) -> None:
+        """How a send ended. first: seconds to the whole answer, or to the head of a stream; begun:
+        after a head, where a failure is nobody's."""
         world, now = wanted.world, wanted.world.now()
         self._selection.ended(target)
         provider = world.targets()[target].provider
@@ -199,6 +230,8 @@ class Fleet:
             self.cooldowns.passed(now, target)
             used = outcome.input_tokens + outcome.output_tokens
             self._selection.answered(now, target, first / max(1, outcome.output_tokens), used)
+            return
+        if begun or outcome.error in AFTER_HEAD:
             return
         if outcome.status == 499 or outcome.by not in ("", LAYER):
             return
@@ -216,6 +249,11 @@ class Fleet:
         cooled = self.cooldowns.failed(now, target, failure)
         if cooled is not None:
             world.emit("cooldown", wanted.call, target=target, seconds=cooled)
+
+
+def client_pause(asked: float | None, tries: int) -> float:
+    """Seconds until the HTTP client's next send."""
+    return asked if asked and asked <= MOST_ASKED else min(FIRST_DELAY * 2.0**tries, MOST_DELAY)
 
 
 def whole(seconds: float | None) -> float | None:

@@ -19,39 +19,40 @@ from simroute.gateways.litellm.errors import (
     class_of,
     is_broken,
 )
-from simroute.gateways.litellm.fleet import LAYER, Fleet, Wanted, whole
+from simroute.gateways.litellm.fleet import (
+    FIRST_DELAY,
+    LAYER,
+    MOST_ASKED,
+    MOST_DELAY,
+    Fleet,
+    Wanted,
+    whole,
+)
 from simroute.gateways.litellm.settings import Settings
 from simroute.gauges.store import Store
 
-FIRST_DELAY, MOST_DELAY, MOST_ASKED = 0.5, 8.0, 60.0
-"""Seconds: the first back-off, the longest, and the longest Retry-After that is obeyed."""
 ANSWERS, LIFE = 10_000, 3600.0
 """Of the cache: how many, and for how many seconds."""
 
 
 @value
 class Ride:
-    """One request on its way. groups: those it has been in; depth: how many fallbacks it has taken
-    so far, those that stood before in the same list included; level: of `order`, where one is to be
-    asked, which later fallbacks inherit."""
+    """One request on its way. asked: groups, and levels of `order` of groups, that it has been sent
+    to; depth: how many fallbacks it has taken so far, those that stood before in the same list
+    included; level: of `order`, where one is to be asked."""
 
     call: Call
     send: Send
     world: World
     fleet: Fleet
-    groups: tuple[str, ...] = ()
+    asked: set[tuple[str, int | None]]
     depth: int = 0
     level: int | None = None
-
-    def into(self, group: str) -> Ride:
-        """The same in one more group."""
-        groups = (*self.groups, group)
-        return Ride(self.call, self.send, self.world, self.fleet, groups, self.depth, self.level)
 
     def behind(self, level: int | None) -> Ride:
         """The same after one more fallback, at this level."""
         depth = self.depth + 1
-        return Ride(self.call, self.send, self.world, self.fleet, self.groups, depth, level)
+        return Ride(self.call, self.send, self.world, self.fleet, self.asked, depth, level)
 
 
 @layer("litellm")
@@ -65,9 +66,9 @@ class LiteLLM(Settings):
     each with retries of its own. There is no deadline over all of it and no half-open state. The
     pause between tries is also made after the last one, unless the group has another deployment
     left. Every error falls back, a 400 as well. When all fail the first group's error is returned.
-    Not imitated: the cache of 200 entries that cooldowns share, priority queues, tags, redis,
-    `num_retries` of a deployment as retries of the HTTP client besides (1.83). Source: litellm
-    1.83.14 and 1.109.1, its code read and the unmodified Router run in virtual time.
+    Not imitated: the cache of 200 entries that cooldowns share, priority queues, tags, redis.
+    Source: litellm 1.83.14, 1.106.2 and 1.109.3, its code read and the unmodified Router run in
+    virtual time.
 
     Example:
 
@@ -117,7 +118,7 @@ class LiteLLM(Settings):
                 return await send(call)
         elif name not in fleet.groups and name not in self.model_group_alias:
             name = next(iter(fleet.groups))
-        ride = Ride(call, send, world, fleet)
+        ride = Ride(call, send, world, fleet, set())
         if self._answers is None:
             return await self._asked(ride, name)
         key = fleet.named(name), call.request.key
@@ -131,7 +132,6 @@ class LiteLLM(Settings):
 
     async def _asked(self, ride: Ride, name: str) -> Outcome:
         """A group, and what stands behind it."""
-        ride = ride.into(name)
         outcome = await self._tried(ride, name)
         if not outcome.ok:
             return await self._fall_back(ride, name, outcome)
@@ -141,7 +141,8 @@ class LiteLLM(Settings):
         async def read_on(rest: Rest) -> Outcome:
             final = await rest
             begun = final.output_tokens > 0 and self.profile != "1.83"
-            if final.ok or begun or not is_broken(final):
+            mended = is_broken(final) or (self.profile != "1.83" and bool(final.limit))
+            if final.ok or begun or not mended:
                 return final
             more = await self._fall_back(ride, name, final)
             return more if more.rest is None else await more.rest
@@ -156,7 +157,11 @@ class LiteLLM(Settings):
         kind = self._class(failed, ride.world)
         orders = [] if kind in SPECIAL else ride.fleet.orders(name)
         last = failed
+        ride.asked.add((name, None))
         for level, group in self._behind(ride, name, kind, orders):
+            if self.profile != "1.83" and (group, level) in ride.asked:
+                continue
+            ride.asked.add((group, level))
             status = last.status
             ride.world.emit("fell_back", ride.call, target=last.target, status=status, to=group)
             ride = ride.behind(level)
@@ -168,8 +173,8 @@ class LiteLLM(Settings):
     def _behind(
         self, ride: Ride, name: str, kind: ErrorClass | None, orders: list[int]
     ) -> Iterator[tuple[int | None, str]]:
-        """Higher levels of `order` of the same group, then other groups, which inherit the last
-        level."""
+        """Higher levels of `order` of the same group, then other groups, which in 1.83 inherit the
+        last level."""
         level = ride.level
         if len(orders) > 1:
             least = orders[0] if level is None else level
@@ -181,8 +186,8 @@ class LiteLLM(Settings):
         }.get(kind or "")
         chain = (special or self.fallbacks).get(name, () if special else self.default_fallbacks)
         for group in chain:
-            if group != name and (self.profile == "1.83" or group not in ride.groups):
-                yield level, group
+            if group != name:
+                yield level if self.profile == "1.83" else None, group
 
     # -- retries ---------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from simroute.core.params import Count, Doc, Period, PerMinute, Positive, Seconds, Weight
 from simroute.gateways.litellm.cooldowns import MINUTE, Lasting
@@ -22,7 +22,6 @@ Strategy = Literal[
 UNKNOWN_PRICE = 10.0
 TIMED_OUT = 1000.0
 """Seconds a token that a timeout counts for."""
-SAMPLES, LIFE = 10, 3600.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,15 @@ class Deployment:
         return default
 
 
+class Latency(NamedTuple):
+    """Of latency-based routing: within which share of the best is as good, for how many seconds a
+    map of speeds lives, and how many answers it has of each."""
+
+    buffer: float
+    ttl: float
+    samples: int
+
+
 @dataclass
 class Choice:
     """One selection. names: who is left; tokens: of the prompt; draw: a number in [0, 1); price:
@@ -70,9 +78,10 @@ class Selection:
     """The strategies. `choose` gives None where the strategy itself has nobody left."""
 
     def __init__(
-        self, strategy: Strategy, known: dict[str, Deployment], buffer: float, lenient: bool
+        self, strategy: Strategy, known: dict[str, Deployment], latency: Latency, lenient: bool
     ) -> None:
-        self._strategy, self._known, self._buffer, self._lenient = strategy, known, buffer, lenient
+        self._strategy, self._known, self._latency = strategy, known, latency
+        self._lenient = lenient
         self.in_flight: dict[str, int] = {}
         self._calls, self._tokens, self._map = Lasting(), Lasting(), Lasting()
         self._speeds: dict[str, deque[float]] = {}
@@ -111,8 +120,8 @@ class Selection:
     def _learn(self, now: float, name: str, speed: float) -> None:
         if not self._map.get(now, "map"):
             self._speeds.clear()
-        self._map.add(now, "map", 1.0, LIFE)
-        self._speeds.setdefault(name, deque(maxlen=SAMPLES)).append(speed)
+        self._map.add(now, "map", 1.0, self._latency.ttl)
+        self._speeds.setdefault(name, deque(maxlen=self._latency.samples)).append(speed)
 
     def _shuffled(self, choice: Choice) -> str:
         first = self._known[choice.names[0]]
@@ -144,7 +153,7 @@ class Selection:
             for name in names
         }
         best = min(means.values())
-        near = [name for name in names if means[name] <= best + self._buffer * best]
+        near = [name for name in names if means[name] <= best + self._latency.buffer * best]
         return near[int(choice.draw() * len(near))]
 
     def _least_used(self, choice: Choice) -> str | None:

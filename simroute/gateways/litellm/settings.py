@@ -49,6 +49,12 @@ class Settings:
     lowest_latency_buffer: Annotated[
         Share, Doc("latency-based: within so much of the best is as good")
     ] = 0.0
+    ttl: Annotated[
+        Seconds, Doc("latency-based: all that is known is forgotten so long after its begin")
+    ] = 3600.0
+    max_latency_list_size: Annotated[
+        Positive, Doc("latency-based: so many answers of a deployment are remembered")
+    ] = 10
     num_retries: Annotated[Count, Doc("tries in a group after the first")] = 2
     retry_policy: Annotated[dict[ErrorClass, Count], Doc("the same by class of error")] = field(
         default_factory=dict

@@ -4,12 +4,13 @@ answers say besides."""
 from __future__ import annotations
 
 import email.utils
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import fields
 from typing import Any
 
 from simroute.core import Call, Outcome, Price, Send, World
+from simroute.gateways.litellm.errors import ErrorClass
 from simroute.gateways.litellm.fleet import Fleet
 from simroute.gateways.litellm.router import LiteLLM, Ride
 from simroute.gateways.litellm.selection import Deployment
@@ -50,24 +51,33 @@ TELLS_NOTHING = {
     "request_timeout",
 }
 """Of litellm_params: read elsewhere, or of no effect against a scripted upstream."""
+LIMIT: ContextVar[float] = ContextVar("LIMIT")
+"""Seconds for each read of the send at hand."""
 ASKED: ContextVar[Mapping[str, Any]] = ContextVar("ASKED", default={})  # noqa: B039 - never written
 """What the request at hand brings of its own: it holds for its whole task."""
 
 
 class AskedRouter(LiteLLM):
-    """The Router, and what requests say: a retry count counts unless the deployment has its own, a
-    timeout in any case."""
+    """The Router, and what requests say: a retry count counts unless the deployment has its own (in
+    1.109 in any case, and none is none whatever a policy says), a timeout in any case."""
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         self._fleet = self._fleet or AskedFleet(self, world)
         return await super().__call__(call, send, world)
 
     def _most_retries(self, fleet: Fleet, outcome: Outcome) -> int:
+        own = ASKED.get().get("num_retries")
+        if own is not None and self.profile != "1.83":
+            return int(own)
         failed = fleet.known.get(outcome.target or "")
         if failed is not None and failed.num_retries is not None:
             return failed.num_retries
-        own = ASKED.get().get("num_retries")
         return self.num_retries if own is None else int(own)
+
+    def _by_policy(self, group: str, kind: ErrorClass | None) -> int | None:
+        if ASKED.get().get("num_retries") == 0 and self.profile != "1.83":
+            return None
+        return super()._by_policy(group, kind)
 
     async def _fall_back(self, ride: Ride, name: str, failed: Outcome) -> Outcome:
         if ASKED.get().get("disable_fallbacks"):
@@ -76,7 +86,12 @@ class AskedRouter(LiteLLM):
 
 
 class AskedFleet(Fleet):
-    """The deployments, asked for as long as a request says."""
+    """The deployments, asked for as long as a request says, read by read: the upstream keeps to
+    it."""
+
+    async def _bounded(self, world: World, limit: float, sent: Awaitable[Outcome]) -> Outcome:
+        LIMIT.set(limit)
+        return await sent
 
     def _limit(self, own: Deployment, streamed: bool) -> float:
         asked = ASKED.get()
@@ -114,9 +129,9 @@ def settings_of(item: Config) -> dict[str, Any]:
         for provider, each in (given.pop("provider_budget_config", None) or {}).items()
     }
     arguments = dict(given.pop("routing_strategy_args", None) or {})
-    made["lowest_latency_buffer"] = arguments.pop("lowest_latency_buffer", None) or 0.0
-    for name, usual in (("ttl", 3600), ("max_latency_list_size", 10)):
-        skip_if(arguments.pop(name, usual) != usual, f"another {name}")
+    for name in ("lowest_latency_buffer", "ttl", "max_latency_list_size"):
+        if (value := arguments.pop(name, None)) is not None:
+            made[name] = value
     for left in (arguments, given):
         for name, value in left.items():
             skip_if(value is not None, f"the setting {name} of the Router")

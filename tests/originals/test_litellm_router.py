@@ -1,0 +1,91 @@
+"""The unmodified LiteLLM Router beside ours, send by send, over settings, deployments, upstreams
+and requests that are made up.
+
+In the environments that SIMROUTE_LITELLM names (several with a colon between them), by the
+interpreter of each; docs/conformance.md says how to make one.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from simroute.testing.conformance.litellm import compare_run, profile_of
+from tests.originals.litellm_items import items
+
+SCRIPT = Path(__file__).parent / "litellm_in_virtual_time.py"
+NAMED = [each for each in os.environ.get("SIMROUTE_LITELLM", "").split(os.pathsep) if each]
+FIRST, LAST = (1, 83, 7), (1, 110)
+"""Versions that are modelled; earlier ones are not to be installed (two were malware)."""
+pytestmark = pytest.mark.slow
+
+
+class Original:
+    """A process that plays items, one after another."""
+
+    def __init__(self, folder):
+        python = Path(folder).absolute() / "bin" / "python"
+        asked = "from importlib.metadata import version; print(version('litellm'))"
+        told = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=False)
+        self.version = told.stdout.strip()
+        self.process = subprocess.Popen(
+            [python, SCRIPT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def play(self, item):
+        self.process.stdin.write(json.dumps(item) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+@pytest.fixture(scope="module", params=NAMED or [None])
+def original(request):
+    if request.param is None:
+        pytest.skip("no environment with LiteLLM: SIMROUTE_LITELLM names none")
+    found = Original(request.param)
+    number = tuple(int(part) for part in found.version.split(".")[:3] if part.isdigit())
+    if not FIRST <= number < LAST:
+        found.close()
+        pytest.skip(f"LiteLLM {found.version or 'is not installed there'}: not modelled")
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_made_up_runs_are_the_same_to_the_millisecond(original, streamed):
+    """Sends, ends, classes of errors, and of streams their head, first token and chunks."""
+
+    @settings(
+        max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
+    @given(items(streamed))
+    def same(item):
+        compare_run(item, original.play(item), profile_of(original.version))
+
+    same()
+
+
+def test_recorded_runs_come_out_as_recorded(original, shared):
+    """What the recipe of virtual time gives is what was recorded by another implementation of it
+    (1.83.14; chance and optional modules aside)."""
+    if original.version != "1.83.14":
+        pytest.skip("recorded with 1.83.14")
+    recorded = json.loads((shared / "vectors" / "litellm_runs.json").read_text(encoding="utf-8"))
+    for item in recorded["items"][::6]:
+        if not item.get("seeded"):
+            made = original.play(item)
+            assert sorted(map(str, made["attempts"])) == sorted(
+                map(str, item["expected"]["attempts"])
+            )
+            assert made["finals"] == sorted(item["expected"]["finals"])
