@@ -26,6 +26,11 @@ NESTING = (
         "cache",
         "a cached answer is refused while the breaker is open; put cache outside breaker",
     ),
+    (
+        "cache",
+        "permit",
+        "a cached answer may be of whom permit forbids; put cache inside permit",
+    ),
     ("retry", "cache", "every retry looks into the cache again; put cache outside retry"),
     ("retry", "fallback", "every retry walks the whole chain again; put retry inside fallback"),
     (

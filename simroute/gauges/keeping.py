@@ -3,12 +3,31 @@ stores."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from simroute.core.call import Request
 from simroute.core.params import Doc, Period, Positive, Seconds, Status
+from simroute.core.target import Target, permits
 from simroute.gauges.store import Shelves
+
+Place = tuple[str, Hashable]
+"""Who shares an answer, and what was asked."""
+Allowed = tuple[frozenset[str], Callable[[], Mapping[str, Target]]]
+"""What a request forbids, and the targets that there are."""
+
+
+class Kept(NamedTuple):
+    """An answer, and the target that gave it."""
+
+    answer: Any
+    target: str | None
+
+    def for_one(self, forbids: frozenset[str], targets: Mapping[str, Target]) -> Any | None:
+        """The answer for a request that forbids these, None if it forbids who gave it."""
+        maker = targets.get(self.target or "")
+        return self.answer if maker is not None and permits(forbids, maker) else None
 
 
 @dataclass
@@ -40,16 +59,19 @@ class Keeping:
         """Who shares answers to this request."""
         return "" if self.scope == "all" else str(getattr(request, self.scope))
 
-    def refused_at(self, now: float, whose: str, key: Any) -> Any | None:
+    def found_at(self, now: float, shelves: Shelves, place: Place, allowed: Allowed) -> Any | None:
+        """An answer that still holds, and that may be given."""
+        kept: Kept | None = shelves.of(place[0]).get_at(now, place[1])
+        if kept is None or not allowed[0]:
+            return None if kept is None else kept.answer
+        return kept.for_one(allowed[0], allowed[1]())
+
+    def refused_at(self, now: float, place: Place) -> Any | None:
         """A refusal that still holds."""
-        return self._refused.of(whose).get_at(now, key) if self.failures_ttl else None
+        return self._refused.of(place[0]).get_at(now, place[1]) if self.failures_ttl else None
 
-    def stale_at(self, now: float, whose: str, key: Any) -> Any | None:
-        """An answer for when asking failed."""
-        return self._old.of(whose).get_at(now, key) if self.stale else None
-
-    def put(self, now: float, whose: str, key: Any, answer: Any, chance: float) -> None:
+    def put(self, now: float, place: Place, kept: Kept, chance: float) -> None:
         """Keep an answer. chance: in [0, 1), says whom a random eviction takes."""
-        self._fresh.of(whose).put(now, key, answer, chance)
+        self._fresh.of(place[0]).put(now, place[1], kept, chance)
         if self.stale:
-            self._old.of(whose).put(now, key, answer, chance)
+            self._old.of(place[0]).put(now, place[1], kept, chance)

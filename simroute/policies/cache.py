@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Literal
 
 from simroute.core import Call, Gate, Match, Outcome, Send, World, layer
 from simroute.core.params import Doc, Range, Seconds, Share, Unit
-from simroute.gauges.keeping import Keeping
-from simroute.gauges.store import Store
+from simroute.gauges.keeping import Keeping, Kept, Place
 from simroute.gauges.verified import VerifiedEntries
 
-Place = tuple[str, Hashable]
-"""Who shares an answer, and what was asked."""
 Near = Match | None
 
 
@@ -28,13 +24,14 @@ class Cache(Keeping):
     carries (`together`: all of them at once, so that the bound holds on average over them, sooner).
 
     A threshold means something only with its scale: GPTCache's 0.8 is a cosine of 0.6 (cosine = 2 x
-    threshold - 1). Only complete answers are stored, none that came from a cache. What is too old
+    threshold - 1). Only complete answers are stored: none that a filter or the largest length
+    ended, none that came from a cache. What is too old
     may still be given, marked `stale`, when asking failed. Of several equal requests at a time the
     first may be asked and the others wait for it (`single_flight`): for the whole of its answer, so
     a streamed one comes to them at its end; if it fails the next of them asks. Refusals that would
-    come again may be remembered (`failures_ttl`); they are given as the provider gave them. Live a
-    request that would get another answer each time (temperature above 0, tools) is not kept unless
-    asked (`any_temperature`).
+    come again may be remembered (`failures_ttl`); they are given as the provider gave them. No
+    request gets an answer of who must not see it. Live a request that would get another answer each
+    time (temperature above 0, tools) is not kept unless asked (`any_temperature`).
 
     Sources: GPTCache; RFC 5861 (stale-if-error); RFC 2308 (negative caching); Go's singleflight;
     vCache, arXiv 2502.03771 (the idea of the verified one); what is ignored, Bifrost's cache (lower
@@ -81,6 +78,8 @@ class Cache(Keeping):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._verified = VerifiedEntries(self.error)
+        # what a question is compared with: verified, those alone whose answers differ
+        self._nearby = self._leads if self.match == "verified" else self._fresh
         self._flights: dict[Place, Gate] = {}
         alike = self.threshold
         self._cosine = alike if self.scale == "cosine" else round(2 * alike - 1, 12)
@@ -91,9 +90,10 @@ class Cache(Keeping):
         key = world.plain_key(call, self.ignore) if self.ignore else call.request.key
         place = whose, key = self.whose(call.request), key
         if self.match != "exact":
-            self._near(whose).expire(world.now())
+            nearby = self._nearby.of(whose)
+            nearby.expire(world.now())
             if key not in self._fresh.of(whose):
-                await world.embed(call, self._near(whose))
+                await world.embed(call, nearby)
         while True:
             found, near = self._look(call, place, world)
             if found is not None:
@@ -104,21 +104,22 @@ class Cache(Keeping):
         return await self._ask(call, place, near, send, world)
 
     def _look(self, call: Call, place: Place, world: World) -> tuple[Outcome | None, Near]:
-        now, (whose, key) = world.now(), place
-        entry = self._fresh.of(whose).get_at(now, key)
-        if entry is not None:
-            return _hit("exact", entry), None
-        refused = self.refused_at(now, whose, key)
+        now, allowed = world.now(), (call.request.forbids, world.targets)
+        found = self.found_at(now, self._fresh, place, allowed)
+        if found is not None:
+            return _hit("exact", found), None
+        refused = self.refused_at(now, place)
         if refused is not None:
             return refused, None
-        near = world.nearest(call, self._near(whose)) if self.match != "exact" else None
+        near = world.nearest(call, self._nearby.of(place[0])) if self.match != "exact" else None
         if near is None or near.cosine < self._cosine:
             return None, None
         if self.match == "verified":
             share = self._verified.share(self.together or near.key, near.cosine)
             if share < 1 and world.uniform("explore", call) >= share:
                 return None, near
-        return _hit("semantic", self._near(whose).get_at(now, near.key)), None
+        found = self.found_at(now, self._nearby, (place[0], near.key), allowed)
+        return (None, near) if found is None else (_hit("semantic", found), None)
 
     async def _ask(self, call: Call, place: Place, near: Near, send: Send, world: World) -> Outcome:
         if self.single_flight:
@@ -130,35 +131,34 @@ class Cache(Keeping):
             if outcome is None:
                 self._land(place)
         outcome = outcome.then(partial(self._keep, call, place, near, world))
-        old = None if outcome.ok else self.stale_at(world.now(), *place)
-        if old is not None:
-            world.emit("served_stale", call, status=outcome.status)
-            return _hit("stale", old)
+        if self.stale and not outcome.ok:
+            allowed = call.request.forbids, world.targets
+            old = self.found_at(world.now(), self._old, place, allowed)
+            if old is not None:
+                world.emit("served_stale", call, status=outcome.status)
+                return _hit("stale", old)
         return outcome
 
     def _keep(self, call: Call, place: Place, near: Near, world: World, outcome: Outcome) -> None:
-        now, (whose, key), answer = world.now(), place, outcome.answer
-        fresh = outcome.ok and outcome.cached == "no" and answer is not None
+        now, (whose, key) = world.now(), place
+        fresh = outcome.ok and outcome.cached == "no" and outcome.answer is not None
         if fresh and world.may_keep(call, outcome, self.any_temperature):
             chance = world.uniform("evict", call) if self.eviction == "random" else 0.0
-            self.put(now, whose, key, answer, chance)
-            if self.match == "verified" and not self._learn(near, answer, whose, world):
-                self._leads.of(whose).put(now, key, answer, chance)
+            kept = Kept(outcome.answer, outcome.target)
+            self.put(now, place, kept, chance)
+            if self.match == "verified" and not self._learn(near, kept, whose, world):
+                self._leads.of(whose).put(now, key, kept, chance)
         elif self.failures_ttl and outcome.status in self.failures and not outcome.by:
             self._refused.of(whose).put(now, key, replace(outcome, usd=0.0, rest=None))
         self._land(place)
 
-    def _learn(self, near: Near, answer: object, whose: str, world: World) -> bool:
+    def _learn(self, near: Near, kept: Kept, whose: str, world: World) -> bool:
         """Whether the entry that was near, if any, says the same."""
         if near is None or near.key not in self._leads.of(whose):
             return False
-        right = world.agrees(self._leads.of(whose)[near.key], answer)
+        right = world.agrees(self._leads.of(whose)[near.key].answer, kept.answer)
         self._verified.add(self.together or near.key, near.cosine, right)
         return right
-
-    def _near(self, whose: str) -> Store:
-        """What a question is compared with: verified, those alone whose answers differ."""
-        return (self._leads if self.match == "verified" else self._fresh).of(whose)
 
     def _land(self, place: Place) -> None:
         if place in self._flights:

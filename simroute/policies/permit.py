@@ -36,8 +36,8 @@ class Permit:
     Interplay: It says who may not, never who shall: layers inside choose among those that are left,
     so a fallback needs a second target for each rule, or the requests of that rule have nobody when
     the first fails. What stands outside has chosen without it: a route outside that aims where it
-    must not go aims again only if it stands inside. An answer from a cache outside was made for
-    somebody else's request, and is given; a cache that must not share has a scope. What the
+    must not go aims again only if it stands inside. A cache gives no request the answer of a place
+    that it forbids, but one outside does not know these rules yet: put it inside. What the
     scenario's `only` and `forbid`, or a caller, say holds as well.
     """
 

@@ -314,3 +314,39 @@ def test_what_is_ignored_of_the_form_makes_no_other_question():
         ("space",): ["no", "no", "exact", "no", "no"],
         ("case", "space"): ["no", "exact", "exact", "exact", "no"],
     }
+
+
+@pytest.mark.parametrize("match", ["exact", "semantic"])
+def test_nobody_gets_an_answer_of_who_must_not_see_the_request(match):
+    """The second forbids ann, who answered the first: it is asked elsewhere, and that answer holds
+    from then on, for all."""
+    world = FakeWorld(lambda call, n: Reply(usd=1.0))
+    world.near = lambda call, keys: Match("x", 0.99)
+    other = "x" if match == "exact" else "y"
+    requests = [
+        Ask(id=0, key="x"),
+        Ask(id=1, key=other, arrival=10.0, forbids=frozenset({"ann"})),
+        Ask(id=2, key=other, arrival=20.0, forbids=frozenset({"ann"})),
+        Ask(id=3, key=other, arrival=30.0),
+    ]
+    cache = Cache(match=match)
+
+    def policy(call, send, world):
+        return cache(call, lambda c: send(c.to("b" if c.request.forbids else "a")), world)
+
+    ends = world.play(policy, *requests)
+    assert [outcome.cached for _, outcome in ends] == ["no", "no", "exact", "exact"]
+    assert [target for _, target in world.sent] == ["a", "b"]
+
+
+def test_a_stale_answer_of_a_forbidden_place_is_not_given_either():
+    """Asking fails, and the only old answer is ann's."""
+    world = FakeWorld(lambda call, n: Reply(200 if n == 0 else 503))
+    policy = Cache(ttl=5.0, stale=100.0)
+    requests = [Ask(), Ask(id=1, arrival=10.0, forbids=frozenset({"ann"})), Ask(id=2, arrival=20.0)]
+    ends = world.play(policy, *requests, aim="a")
+    assert [(each.status, each.cached) for _, each in ends] == [
+        (200, "no"),
+        (503, "no"),
+        (200, "stale"),
+    ]
