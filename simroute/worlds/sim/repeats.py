@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from simroute.core import Outcome
-from simroute.worlds.sim.attempt import NOTHING, Attempt
+from simroute.worlds.sim.attempt import FILTERED, NOTHING, Attempt
 from simroute.worlds.sim.events import CALLED_OFF, Callbacks
 from simroute.worlds.sim.upstream import Upstream
 
@@ -57,11 +58,11 @@ class KnowsRepeats(Upstream):
             taken = first.status == 200
             if taken:
                 self._give_again(attempt, first, now)
-        elif taken := first.abandoned and first.began < 0:
+        elif taken := first.abandoned and first.due == math.inf:
             self._take_place(attempt, first)
         elif taken := first.abandoned and first.status == 200:
             self._take_over(attempt, first, now)
-        key.by[self.index] = attempt, let_in if taken else now
+        key.by[self.index] = attempt, let_in if taken or first is attempt else now
         return taken
 
     def _take_place(self, attempt: Attempt, first: Attempt) -> None:
@@ -130,9 +131,8 @@ def _end_again(attempt: Any) -> None:
     request.ungraded |= not graded
     request.served = attempt
     answer = block.question[i], attempt.quality, graded
-    attempt._value = Outcome(
-        200, upstream.name, attempt.error, None, nano / 1e9, *tokens, "", "no", answer
-    )
+    error = FILTERED if attempt.error == FILTERED else ""  # as the first was told it
+    attempt._value = Outcome(200, upstream.name, error, None, nano / 1e9, *tokens, "", "no", answer)
     attempt.cause = ""
     attempt._close(*tokens, 0)
     attempt.resume()

@@ -9,7 +9,15 @@ from simroute.policies.cascade import Cascade
 from simroute.policies.hedge import Hedge
 from simroute.policies.retry import Backoff, Retry
 from simroute.policies.timeout import Timeout
-from simroute.testing.script import Step, collect_log, play, scripted_world
+from simroute.testing.script import (
+    ScriptedUpstream,
+    ScriptedWorld,
+    Step,
+    collect_log,
+    play,
+    scripted_world,
+)
+from simroute.worlds.sim.upstream import CappedUpstream
 
 PRICE = 1_200_000
 """Nano-USD of a call of 1,000 tokens in and 100 out, at 1 and 2 USD a million."""
@@ -193,3 +201,63 @@ def test_each_pass_of_the_layer_has_a_key_of_its_own():
     log = play(layers, {"a": [Step(10.0)]}, idempotency_keys=True)
     assert bills(log)[1] == 2 * PRICE
     assert not math.isnan(log.requests[0][2])
+
+
+def test_a_refusal_that_nobody_waited_for_is_tried_anew(monkeypatch):
+    """A refusal takes 0.3 s and is waited for 0.1 s: it holds no place in the line, and what was
+    refused there is asked again."""
+    monkeypatch.setattr("simroute.testing.script.NO_TIME", [0.3, 0.3])
+    layers = {"retry": retry(3), "timeout": Timeout(total=0.1)}
+    limits = spec.Limits(concurrency=1, queue=0)
+    log = play(layers, {"a": [Step(0.05)]}, [0.0, 0.01], limits=limits, idempotency_keys=True)
+    assert [row[:1] + row[3:] for row in log.attempts] == [
+        (0.0, 200, 0.05),
+        (0.01, 499, 0.31),
+        (0.11, 200, pytest.approx(0.16)),
+    ]
+
+
+@pytest.mark.parametrize("refill", ["fixed", "sliding"])
+def test_a_call_that_waited_in_the_line_counts_from_when_it_was_let_in(refill):
+    """Let in at 55 s, begun at 65 s, and ended in the next window: what it did not use is that of
+    the window before, which is over. A key changes nothing of that."""
+    limits = spec.Limits(concurrency=1, queue=5, tpm=100_000, refill=refill, charge="correct")
+    left = []
+    for key in (False, True):
+        script = {"a": [Step(15.0), Step(5.0)]}
+        world, _ = scripted_world(
+            {"retry": retry(key=key)},
+            script,
+            [50.0, 55.0],
+            streamed=False,
+            limits=limits,
+            idempotency_keys=key,
+        )
+        world.run()
+        left.append(world.upstreams["a"].limits.left(71.0)["tokens"][1])
+    assert left[1] == left[0] <= 100_000
+
+
+def test_an_answer_that_was_cut_is_told_as_the_first_was():
+    """Half of the answer fits: no caller can tell that, whether the answer comes first or again."""
+
+    class Short(CappedUpstream, ScriptedUpstream):
+        def whole_length(self, tokens):
+            return 50
+
+    class World(ScriptedWorld):
+        endpoint = Short
+
+    class Spy:
+        seen = ()
+
+        async def __call__(self, call, send, world):
+            outcome = await send(call)
+            Spy.seen = (*Spy.seen, (outcome.status, outcome.error, outcome.output_tokens))
+            return outcome
+
+    layers = {"retry": retry(pause=9.0), "spy": Spy(), "timeout": Timeout(total=4.0)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simroute.testing.script.ScriptedWorld", World)
+        play(layers, {"a": [Step(5.0)]}, idempotency_keys=True)
+    assert Spy.seen == ((408, "timeout", 0), (200, "", 50))
