@@ -149,7 +149,7 @@ def test_a_malformed_item_fails(tmp_path):
         json.dumps(
             {
                 "vectors": [
-                    {"id": "A", "kind": "token_bucket", "config": {}, "steps": []},
+                    {"id": "A", "kind": "token_bucket", "config": {}},
                     {"id": "B", "kind": "song"},
                 ]
             }

@@ -233,3 +233,61 @@ def test_what_nobody_knows_is_skipped_and_never_ignored():
         "skip B: not expressible here: sing",
         "skip C: not expressible here: the kind song",
     ]
+
+
+LEFT_OUT = {
+    "a bucket of two a second holds a minute's": (
+        ("token_bucket", {"refill": 2}),
+        [["take*120", [0], {"return": True}], ["take", [0], {"return": False}]],
+    ),
+    "a bucket of 120 gains two a second": (
+        ("token_bucket", {"capacity": 120}),
+        [["take", [0, 120], {"n": 0}], ["take", [0.5], {"return": True, "n": 0}]],
+    ),
+    "a bucket of which nothing is said, neither": (
+        ("token_bucket", {}),
+        [["take*1000", [0, 5], {"return": True}], ["settle", [1, 5, 9]], ["wait", [1, 9]]],
+    ),
+    "no limit limits nothing": (
+        ("sliding_log", {"window": 1}),
+        [["take*1000", [0], {"return": True}]],
+    ),
+    "no limit of a window, either": (
+        ("fixed_window", {}),
+        [["take*1000", [0], {"return": True}]],
+    ),
+    "what was used is what was reserved": (
+        ("token_bucket", {"capacity": 10, "refill": 0}),
+        [["take", [0, 4]], ["settle", [1, 4]], ["wait", [1, 6], {"return": 0, "n": 6}]],
+    ),
+    "so it is with two limits": (
+        ("dual_limit", {"tpm": 600}),
+        [["reserve", [0, "a", 600]], ["finish", [0, "a"], {"tokens": 0}]],
+    ),
+    "a retry costs 14 tokens and a success returns one": (
+        ("aws_quota", {}),
+        [["acquire*2", [], {"return": True, "n": 472}], ["release", None, {"n": 473}]],
+    ),
+    "a sample has used its limit and was not dropped": (
+        ("aimd", {}),
+        [["sample", [1.0], {"return": 21}]],
+    ),
+    "what is said without expectation is done": (("grpc_throttle", {}), [["failure*5"], ["n"]]),
+}
+"""What is left out -> (kind, config), steps with what is expected then."""
+
+
+@pytest.mark.parametrize("what", LEFT_OUT)
+def test_what_an_item_leaves_out_is_a_default(what):
+    """By the arithmetic of a minute, or of a library's own default."""
+    (kind, config), steps = LEFT_OUT[what]
+    (verdict,) = judge([{"id": what, "kind": kind, "config": config, "steps": steps}])
+    assert (verdict.word, verdict.why) == ("pass", "")
+
+
+def test_pauses_without_draws_are_the_longest():
+    """As the coin 1."""
+    delays = {"kind": "backoff", "expect": [1.0, 2.0, 4.0]}
+    aws = {"kind": "aws_delay", "cases": [{}, {"attempt": 3}], "expect": [0.05, 0.2]}
+    verdicts = judge([{"id": "delays", **delays}, {"id": "aws", **aws}])
+    assert [verdict.word for verdict in verdicts] == ["pass", "pass"]

@@ -21,7 +21,7 @@ from simroute.testing.conformance.limits import play_limit
 from simroute.testing.conformance.litellm import play_litellm
 from simroute.testing.conformance.verdict import Config, Differs, Inexpressible, Verdict
 
-__all__ = ["Verdict", "items", "judge"]
+__all__ = ["Verdict", "judge", "read_items"]
 
 
 QUIRK = "quirk not imitated"

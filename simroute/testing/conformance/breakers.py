@@ -70,7 +70,7 @@ class Rehearsal:
         self.name, self.family, self.config, self.group = family, FAMILIES[family], config, group
         self.lazy = self.family.lazy and not config.get("auto")
         self.out: list[tuple[Any, Permit]] = []
-        self.mode = ""
+        self.mode, self.last = "", 0.0
         self._renew()
         if self.config.get("initial", CLOSED) != CLOSED:
             self._by_hand({"what": str(config["initial"]).lower()}, 0.0)
@@ -79,7 +79,10 @@ class Rehearsal:
 
     def play(self, step: Config) -> None:
         """Do what the step says, as often as it says, and compare."""
-        event, now, expect = step["event"], float(step["t"]), step.get("expect") or {}
+        event, expect = step.get("event", "observe"), step.get("expect") or {}
+        now = self.last = float(
+            step.get("t", self.last)
+        )  # without a time, at that of the one before
         for _ in range(step.get("repeat", 1)):
             self._settle(now)
             came: dict[str, object] = {}

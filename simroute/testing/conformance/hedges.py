@@ -39,7 +39,7 @@ def play_hedge(item: Config) -> None:
             check_equal(f"{figure} {number}", *pair)
 
 
-def _step(seconds: float, word: str, pushback: float | None = None) -> Step:
+def _step(seconds: float, word: str = "ok", pushback: float | None = None) -> Step:
     """pushback: seconds; a negative one asks for no further copy at all."""
     skip_if(word not in STATUS, f"an attempt that ends as {word}")
     wait = math.inf if pushback is not None and pushback < 0 else pushback

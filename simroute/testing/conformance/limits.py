@@ -1,7 +1,9 @@
 """Items of limits_and_retries.json, played on our buckets, logs, budgets, back-offs and limits.
 
 A kind's configuration is read by its own fields; what an item leaves out is the default of the
-library that the kind is of. A field that we do not know is a reason to skip, never ignored.
+library that the kind is of. Where no library has one, a limit that is not stated limits nothing,
+and a bucket holds what it gains in a minute, as providers' limits do. So it is with a step's last
+arguments. A field that we do not know is a reason to skip, never ignored.
 """
 
 from __future__ import annotations
@@ -32,10 +34,22 @@ Operations = dict[str, Callable[..., Any]]
 what is left."""
 
 
+MINUTE = 60.0
+
+
 def _bucket(config: Config) -> Operations:
-    given = settings(config, "capacity", "refill", initial=None)
-    bucket = Bucket(given.capacity, given.refill, given.initial)
-    return _meter(bucket) | {"settle": bucket.settle}
+    given = settings(config, capacity=None, refill=None, initial=None)
+    capacity, refill = given.capacity, given.refill
+    if refill is None:
+        refill = 0.0 if capacity is None else capacity / MINUTE
+    elif capacity is None:
+        capacity = refill * MINUTE
+    bucket = Bucket(math.inf if capacity is None else capacity, refill, given.initial)
+
+    def settle(now: float, reserved: float, used: float | None = None) -> None:
+        bucket.settle(now, reserved, reserved if used is None else used)
+
+    return _meter(bucket) | {"settle": settle}
 
 
 def _meter(meter: Any) -> Operations:
@@ -57,12 +71,16 @@ def _dual(config: Config) -> Operations:
             reserved[key] = tokens
         return "error" if wait == math.inf else wait == 0  # an infinite wait: never
 
+    def finish(now: float, key: str, used: float | None = None) -> None:
+        held = reserved.pop(key)
+        limit.settle(now, held, held if used is None else used)
+
     def left(what: str) -> Callable[..., float]:
         return lambda now, *_: limit.left(now)[what][1]
 
     return {
         "reserve": reserve,
-        "finish": lambda now, key, used: limit.settle(now, reserved.pop(key), used),
+        "finish": finish,
         "wait": limit.wait,
         "requests": left("requests"),
         "tokens": left("tokens"),
@@ -70,12 +88,12 @@ def _dual(config: Config) -> Operations:
 
 
 def _log(config: Config) -> Operations:
-    given = settings(config, "limit", window=60.0)
+    given = settings(config, limit=math.inf, window=MINUTE)
     return _meter(SlidingLog(given.limit, given.window))
 
 
 def _window(config: Config) -> Operations:
-    given = settings(config, "limit", window=60.0)
+    given = settings(config, limit=math.inf, window=MINUTE)
     return _meter(FixedWindow(given.limit, given.window))
 
 
@@ -99,13 +117,30 @@ def _grpc(config: Config) -> Operations:
 def _aws(config: Config) -> Operations:
     given = settings(config, capacity=500)
     quota = RetryQuota(given.capacity)
-    return {"acquire": quota.take, "release": quota.give, "n": lambda *_: quota.left}
+    return {
+        "acquire": lambda cost=RETRY_COST: quota.take(cost),
+        "release": lambda amount=1: quota.give(amount),
+        "n": lambda *_: quota.left,
+    }
+
+
+RETRY_COST = 14
+"""Tokens of botocore's quota, since 2026."""
+
+
+def _sample(limit: AimdLimit | VegasLimit | GradientLimit) -> Callable[..., int]:
+    """in_flight: default, as many as the limit allows."""
+
+    def sample(seconds: float, in_flight: int | None = None, dropped: bool = False) -> int:
+        return limit.sample(seconds, limit.limit if in_flight is None else in_flight, dropped)
+
+    return sample
 
 
 def _aimd(config: Config) -> Operations:
     given = settings(config, initial=20, min=20, max=200, backoff=0.9, timeout=5.0)
     limit = AimdLimit(given.initial, given.min, given.max, given.backoff, given.timeout)
-    return {"sample": limit.sample, "limit": lambda *_: limit.limit}
+    return {"sample": _sample(limit), "limit": lambda *_: limit.limit}
 
 
 def _vegas(config: Config) -> Operations:
@@ -131,7 +166,7 @@ def _vegas(config: Config) -> Operations:
         probe=given.probe_multiplier,
     )
     return {
-        "sample": limit.sample,
+        "sample": _sample(limit),
         "limit": lambda *_: limit.limit,
         "e": lambda *_: limit.estimate,
         "rtt_noload": lambda *_: limit.shortest,
@@ -159,7 +194,7 @@ def _gradient(config: Config) -> Operations:
         given.long_window,
     )
     return {
-        "sample": limit.sample,
+        "sample": _sample(limit),
         "limit": lambda *_: limit.limit,
         "e": lambda *_: limit.estimate,
         "long": lambda *_: limit.mean,
@@ -203,9 +238,10 @@ def play_limit(item: Config) -> None:
     if kind not in KINDS:
         raise Inexpressible(f"the kind {kind}")
     operations = KINDS[kind](item.get("config") or {})
-    for number, (operation, arguments, expected) in enumerate(item["steps"], 1):
+    for number, step in enumerate(item["steps"], 1):
+        operation, arguments, expected = [*step, None, None][:3]
         try:
-            _step(operations, operation, arguments, expected or {})
+            _step(operations, operation, arguments or [], expected or {})
         except Differs as difference:
             raise Differs(f"step {number}: {difference}") from None
 
@@ -231,7 +267,8 @@ def _delays(item: Config) -> None:
     given = settings(config, base=1.0, cap=20.0, factor=2.0, jitter="full")
     backoff = Backoff(given.base, given.factor, given.cap, given.jitter)
     previous = 0.0
-    for attempt, (u, expected) in enumerate(zip(item["u"], item["expect"], strict=True), 1):
+    coins = item.get("u") or [1.0] * len(item["expect"])
+    for attempt, (u, expected) in enumerate(zip(coins, item["expect"], strict=True), 1):
         previous = backoff.delay(attempt, u, previous)
         check_equal(f"pause {attempt}", previous, expected)
 
@@ -240,7 +277,7 @@ def _aws_delays(item: Config) -> None:
     """Each case is a pause of its own; `base` is that of what went wrong."""
     most = settings(item.get("config") or {}, cap=20.0, max_additional=5.0)
     for number, (case, expected) in enumerate(zip(item["cases"], item["expect"], strict=True), 1):
-        given = settings(case, "u", base=0.05, attempt=1, retry_after=None)
+        given = settings(case, u=1.0, base=0.05, attempt=1, retry_after=None)
         pause = Backoff(given.base, 2.0, most.cap, "full").delay(given.attempt, given.u)
         pause = raised(pause, given.retry_after, most.max_additional)
         check_equal(f"pause {number}", pause, expected)
