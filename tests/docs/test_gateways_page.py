@@ -1,14 +1,17 @@
 """The page that compares clients and gateways."""
 
+import re
 from pathlib import Path
 
 import pytest
+from surprises import PICTURES, PLAYED, path
 from walk import walk
 
 from pages import hurried
 from simroute.config import catalogue
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "gateways.md"
+TEXT = PAGE.read_text(encoding="utf-8")
 
 
 def test_its_commands_are_understood(tmp_path, monkeypatch):
@@ -17,13 +20,40 @@ def test_its_commands_are_understood(tmp_path, monkeypatch):
     assert hurried(PAGE) == []
 
 
-def test_it_compares_every_preset():
-    """Each file of policies/gateways is in its command, and has its row."""
-    text = PAGE.read_text(encoding="utf-8")
-    table = text.split("```text\n")[1].split("```")[0]
-    rows = {line.split()[0] for line in table.splitlines() if line.strip()}
-    folder = catalogue.find("policies", "litellm").parent
-    assert {path.stem for path in folder.glob("*.yaml")} <= rows
+def test_it_compares_every_preset_in_both_scenarios():
+    """Each file of policies/gateways is in both commands, and has its row."""
+    presets = {path.stem for path in catalogue.find("policies", "litellm").parent.glob("*.yaml")}
+    tables = [
+        {line.split()[0] for line in block.splitlines() if line.strip()}
+        for block in re.findall(r"```text\n(.*?)```", TEXT, re.S)
+    ]
+    asked = [set(words.split(",")) for words in re.findall(r"policy=(\S+)", TEXT)]
+    assert sum(presets <= rows for rows in tables) == 2
+    assert sum(presets <= names for names in asked) == 2
+
+
+def test_each_surprise_has_its_picture_its_paired_figure_and_its_remedy():
+    """And says whether it was seen at the original."""
+    parts = re.split(r"^### \d\. ", TEXT, flags=re.M)[1:]
+    assert len(parts) == len(PICTURES) == 5
+    for part, name in zip(parts, PICTURES, strict=True):
+        assert f"](assets/{path(name).name})" in part
+        assert "paired over the same weather" in part
+        assert "**Remedy**" in part
+        assert re.search(r"\*\*(only simulated|confirmed on the originals?)\*\*", part, re.I)
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_pictures_show_what_happens(name):
+    """Those that take no time; the others are drawn again by hand."""
+    assert PICTURES[name]() == path(name).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted({*PICTURES} - {*PLAYED}))
+def test_pictures_of_studies_show_what_happens(name):
+    """To the last digit that is drawn."""
+    assert PICTURES[name]() == path(name).read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

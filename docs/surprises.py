@@ -1,0 +1,275 @@
+"""Draws the pictures of docs/gateways.md, from the policies that stand in that page:
+`python docs/surprises.py [NAME …]` writes docs/assets/gateways-NAME.svg; a minute or two for all.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+
+from simroute.config.loading import load, load_layers
+from simroute.execution.options import ExecutionOptions
+from simroute.studies.comparison.run import compare
+from simroute.studies.comparison.study import Study
+from simroute.testing import Step, play
+from simroute.text import span
+
+DOCS = Path(__file__).parent
+FILE = re.compile(r'^```yaml title="policies/(\w+)\.yaml"\n(.*?)^```$', re.M | re.S)
+# Petroff (2021): colours that everybody can tell apart
+BLUE, ORANGE, RED, VIOLET, GREY = "#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1"
+DASHES = ("", "6 3", "2 3")
+WIDE, LEFT, TOP, RIGHT = 760, 170, 44, 40
+OUTAGE_S = 1020
+"""Of `anthropic_outage`, in seconds."""
+
+
+def main(names: Sequence[str]) -> None:
+    """Each picture of these names, or all."""
+    for name in names or PICTURES:
+        path(name).write_text(PICTURES[name](), encoding="utf-8")
+
+
+def path(name: str) -> Path:
+    """Where a picture is kept."""
+    return DOCS / "assets" / f"gateways-{name}.svg"
+
+
+# -- what they show --------------------------------------------------------------------------------
+
+
+def pause() -> str:
+    """When LiteLLM asks whom, while the first deployment is silent."""
+    drawing = Drawing("One request to LiteLLM while its first deployment is silent", 2, 40.0)
+    for row, retries in enumerate((2, 0)):
+        asked = asked_by_litellm(retries)
+        drawing.label(row, f"num_retries {retries}{' (default)' if retries else ''}")
+        for (start, target), following in zip(asked, [*asked[1:], None], strict=True):
+            if following is None:
+                drawing.bar(row, (start, start + 1.0), BLUE, f"{target} at {start:.1f} s", "behind")
+                continue
+            drawing.bar(row, (start, start + 10.0), RED, target)
+            if following[0] > start + 10.05:
+                drawing.bar(row, (start + 10.0, following[0]), GREY)
+    return drawing.text([0, 10, 20, 30, 40], "{} s", "red: waits for a; grey: pauses; blue: b")
+
+
+def count() -> str:
+    """Whose requests still reach a dead target behind Portkey's breaker, by how often they come."""
+    drawing = Drawing("Requests of an outage that still ask the dead target", 12, 1.0)
+    for row, gap in enumerate(range(1, 13)):
+        drawing.label(row, f"a request every {gap} s")
+        share = share_that_asks(gap, 30.0)
+        drawing.bar(row, (0.0, share), RED, f"{share:.0%}", "behind")
+        drawing.mark(row, share_that_asks(gap, 300.0), VIOLET)
+    note = "red: cooldown_interval 30 s; violet mark: 300 s"
+    return drawing.text([0, 0.25, 0.5, 0.75, 1], "{:.0%}", note)
+
+
+def shut() -> str:
+    """Minute by minute, with one deployment behind the first and with two."""
+    study = studied("anthropic_outage", ["tuned", "two_behind"], [])
+    return lines("Requests that succeed, allowed_fails 1", study, ("tuned", "two_behind"))
+
+
+def overload() -> str:
+    """Minute by minute, with 500 alone in the list of statuses and with those of an overload."""
+    names = ("example", "kong_turns", "listed")
+    study = studied("anthropic_outage", list(names), ["scenario.workload.rate=2"])
+    return lines("Requests that succeed while a company answers 529", study, names)
+
+
+def tries() -> str:
+    """In time, by how often the first company is asked before another one."""
+    names = "one_try two_tries portkey langchain bifrost litellm tensorzero cloudflare".split()
+    study = studied("anthropic_outage", names, ["scenario.workload.rate=2"])
+    drawing = Drawing("Requests in time, in an hour with 17 minutes of outage", len(names), 1, 0.8)
+    for row, name in enumerate(names):
+        mean, low, high = study.intervals[name]["slo_attainment"].plain().values()
+        sends = study.intervals[name]["attempts_per_request"].mean
+        assert mean is not None
+        assert low is not None
+        assert high is not None
+        drawing.label(row, name)
+        told = f"{span(mean, low, high, 'share')}, {sends:.2f} sends a request"
+        drawing.bar(row, (0.8, mean), BLUE, told, "begin")
+        drawing.whisker(row, low, high)
+    return drawing.text([0.8, 0.85, 0.9, 0.95, 1], "{:.0%}", "with 95 % intervals")
+
+
+PICTURES: Mapping[str, Callable[[], str]] = {
+    "pause": pause,
+    "count": count,
+    "shut": shut,
+    "overload": overload,
+    "tries": tries,
+}
+PLAYED = ("pause", "count")
+"""Those that take no time to draw."""
+
+
+def asked_by_litellm(retries: int) -> list[tuple[float, str]]:
+    """When it asks whom: a never answers, b does after a second."""
+    given = replace(load_layers("litellm")["litellm"], timeout=10.0, num_retries=retries)
+    scripts = {"a": [Step(3600.0)], "b": [Step(1.0)]}
+    log = play({"litellm": given}, scripts, streamed=True)
+    return sorted((start, target) for start, target, *_ in log.attempts)
+
+
+def share_that_asks(gap: int, window: float) -> float:
+    """Of an outage's requests, one every `gap` seconds, those that ask the dead target."""
+    preset = load_layers("portkey_hosted")
+    layers = {
+        "fallback": preset["fallback"],
+        "breaker": replace(preset["breaker"], window=window),
+    }
+    arrivals = [float(at) for at in range(0, OUTAGE_S, gap)]
+    log = play(layers, {"a": [Step(0.1, 503)], "b": [Step(0.1)]}, arrivals)
+    return sum(target == "a" for _, target, *_ in log.attempts) / len(arrivals)
+
+
+def studied(scenario: str, names: Sequence[str], overrides: list[str]) -> Study:
+    """Five replications of policies of the page, or of presets."""
+    page = (DOCS / "gateways.md").read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in FILE.findall(page):
+            (Path(folder) / f"{name}.yaml").write_text(content, encoding="utf-8")
+        own = {path.stem: str(path) for path in Path(folder).glob("*.yaml")}
+        given = [own.get(name, name) for name in names]
+        made = load("compare", scenario, given, overrides, 1, 5)
+        return compare(made, options=ExecutionOptions(workers=2))
+
+
+# -- how they are drawn ----------------------------------------------------------------------------
+
+
+class Drawing:
+    """Bars in rows, from `low` to `most` along the line below."""
+
+    def __init__(self, title: str, rows: int, most: float, low: float = 0.0) -> None:
+        self.step, self.low, self.most = 26, low, most
+        self.high = TOP + rows * self.step
+        self.parts = [f'<text x="12" y="22" font-size="14">{escape(title)}</text>']
+
+    def x(self, value: float) -> float:
+        return LEFT + (value - self.low) / (self.most - self.low) * (WIDE - LEFT - RIGHT)
+
+    def y(self, row: int) -> float:
+        return TOP + row * self.step
+
+    def label(self, row: int, text: str) -> None:
+        """At the left of a row."""
+        self._say(LEFT - 8, row, text, 'text-anchor="end"')
+
+    def bar(
+        self, row: int, ends: tuple[float, float], colour: str, text: str = "", where: str = "in"
+    ) -> None:
+        """From one end to the other; its text in its middle, at its `begin` or `behind` it, where
+        there is room."""
+        x, end = self.x(ends[0]), self.x(ends[1])
+        self.parts.append(
+            f'<rect x="{x:.1f}" y="{self.y(row)}" width="{max(1.0, end - x):.1f}" height="18" '
+            f'fill="{colour}"/>'
+        )
+        if where == "behind" and end + 60 < WIDE:
+            self._say(end + 4, row, text, "")
+        elif where == "begin":
+            self._say(x + 6, row, text, 'fill="white"')
+        elif text:
+            self._say((x + end) / 2, row, text, 'text-anchor="middle" fill="white"')
+
+    def mark(self, row: int, at: float, colour: str) -> None:
+        """A line across a row."""
+        x, y = self.x(at), self.y(row)
+        self.parts.append(
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y - 2}" y2="{y + 20}" stroke="{colour}" '
+            f'stroke-width="4"/>'
+        )
+
+    def whisker(self, row: int, low: float, high: float) -> None:
+        """An interval, over the end of a bar."""
+        y = self.y(row) + 9
+        self.parts.append(
+            f'<line x1="{self.x(low):.1f}" x2="{self.x(high):.1f}" y1="{y}" y2="{y}" '
+            f'stroke="black" stroke-width="2"/>'
+        )
+
+    def text(self, ticks: Sequence[float], form: str, note: str) -> str:
+        """The picture, with these figures along the line below."""
+        for tick in ticks:
+            self.parts.append(
+                f'<text x="{self.x(tick):.1f}" y="{self.high + 16}" text-anchor="middle">'
+                f"{form.format(tick)}</text>"
+            )
+        self.parts.append(f'<text x="12" y="{self.high + 36}" fill="#666">{escape(note)}</text>')
+        return framed(self.parts, self.high + 46)
+
+    def _say(self, x: float, row: int, text: str, more: str) -> None:
+        y = self.y(row) + 13
+        self.parts.append(f'<text x="{x:.1f}" y="{y}" {more}>{escape(text)}</text>')
+
+
+def lines(title: str, study: Study, names: Sequence[str]) -> str:
+    """The share of each minute's requests that succeed, summed over replications."""
+    high, left, right = 300, 54, 120
+    minutes = min(60, len(study.runs[names[0]][0].minutes[0]))
+
+    def x(minute: float) -> float:
+        return left + minute / minutes * (WIDE - left - right)
+
+    def y(share: float) -> float:
+        return 50 + (1 - share) * (high - 90)
+
+    parts = [
+        f'<text x="{left}" y="20" font-size="14">{escape(title)}</text>',
+        f'<rect x="{x(20):.1f}" y="50" width="{x(37) - x(20):.1f}" height="{high - 90}" '
+        f'fill="#eee"/>',
+        f'<text x="{x(20) + 4:.1f}" y="44" fill="#666">outage</text>',
+    ]
+    parts += [
+        f'<text x="{left - 6}" y="{y(share) + 4:.1f}" text-anchor="end">{share:.0%}</text>'
+        for share in (0, 0.25, 0.5, 0.75, 1)
+    ]
+    parts += [
+        f'<text x="{x(minute):.1f}" y="{y(0) + 18:.1f}" text-anchor="middle">{minute} min</text>'
+        for minute in range(0, minutes + 1, 20)
+    ]
+    for place, (name, colour, dash) in enumerate(
+        zip(names, (RED, ORANGE, BLUE)[: len(names)], DASHES, strict=False)
+    ):
+        runs = study.runs[name]
+        shares = [
+            sum(run.minutes[1][m] for run in runs) / max(1, sum(run.minutes[0][m] for run in runs))
+            for m in range(minutes)
+        ]
+        points = " ".join(f"{x(m + 0.5):.1f},{y(share):.1f}" for m, share in enumerate(shares))
+        parts.append(
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.8" '
+            f'stroke-dasharray="{dash}"/>'
+        )
+        row = 60 + 18 * place
+        parts.append(
+            f'<line x1="{WIDE - right + 6}" x2="{WIDE - right + 28}" y1="{row}" y2="{row}" '
+            f'stroke="{colour}" stroke-dasharray="{dash}"/>'
+        )
+        parts.append(f'<text x="{WIDE - right + 32}" y="{row + 4}" fill="{colour}">{name}</text>')
+    return framed(parts, high)
+
+
+def framed(parts: Sequence[str], high: float) -> str:
+    """An SVG of these parts on white."""
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {high:.0f}" '
+        f'font-family="sans-serif" font-size="12">',
+        f'<rect width="{WIDE}" height="{high:.0f}" fill="white"/>',
+    )
+    return "\n".join([*head, *parts, "</svg>"]) + "\n"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
