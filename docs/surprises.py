@@ -86,7 +86,8 @@ def overload() -> str:
 
 def tries() -> str:
     """In time, by how often the first company is asked before another one."""
-    names = "portkey one_try two_tries langchain bifrost litellm tensorzero cloudflare".split()
+    names = ["portkey", "one_try", "two_tries", "langchain", "bifrost", "litellm", "tensorzero"]
+    names.append("cloudflare")
     study = studied("anthropic_outage", names, ["scenario.workload.rate=2"])
     drawing = Drawing("Requests in time, in an hour with 17 minutes of outage", len(names), 1, 0.8)
     for row, name in enumerate(names):
@@ -99,7 +100,9 @@ def tries() -> str:
         told = f"{span(mean, low, high, 'share')}, {sends:.2f} sends"
         drawing.bar(row, (0.8, mean), BLUE, told, "begin")
         drawing.whisker(row, low, high)
-    return drawing.text([0.8, 0.85, 0.9, 0.95, 1], "{:.0%}", "with 95 % intervals; sends: by request")
+    return drawing.text(
+        [0.8, 0.85, 0.9, 0.95, 1], "{:.0%}", "with 95 % intervals; sends: by request"
+    )
 
 
 PICTURES: Mapping[str, Callable[[], str]] = {
