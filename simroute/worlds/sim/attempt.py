@@ -65,7 +65,7 @@ class Attempt(Service):
             request.first = self
         else:
             number = request.count_send(upstream.index)
-        self.start_s = now = upstream.kernel.env._now
+        self.start_s = now = upstream.env._now
         # one by one: in a tuple or a chain they take longer
         self.request = request
         self.target_number = number + 1
@@ -101,7 +101,7 @@ class Attempt(Service):
         if self.callbacks is None or self.abandoned:
             return
         upstream = self.upstream
-        self.abandoned, self.left = True, upstream.kernel.env._now
+        self.abandoned, self.left = True, upstream.env._now
         self.cause = "" if limit is None else timed_out(limit)
         if not upstream.stops:
             self.request.unbilled = [*(self.request.unbilled or ()), upstream.name]
@@ -122,7 +122,7 @@ class Attempt(Service):
             self.end_otherwise()
             return
         request, upstream = self.request, self.upstream
-        block, i, now = request.block, request.i, upstream.kernel.env._now
+        block, i, now = request.block, request.i, upstream.env._now
         if upstream.slots is not None:
             upstream.leave(self, now)
         tokens_in, tokens_out = block.input_tokens[i], block.output_tokens[i]
@@ -178,7 +178,7 @@ class Attempt(Service):
         """The end of a failure, of a stream that broke off, of an answer that is not what it should
         be, and of what nobody waits for."""
         request, upstream = self.request, self.upstream
-        now = upstream.kernel.env._now
+        now = upstream.env._now
         if upstream.slots is not None and self.began >= 0:
             upstream.leave(self, now)
         # an error or a hang costs nothing
@@ -238,7 +238,7 @@ class Attempt(Service):
     def _close(self, tokens_in: int, tokens_out: int, nano: int) -> None:
         """Makes its row, and closes the request if this was the last of it."""
         request, upstream = self.request, self.upstream
-        retry_after, abandoned, now = self.retry_after, self.abandoned, upstream.kernel.env._now
+        retry_after, abandoned, now = self.retry_after, self.abandoned, upstream.env._now
         error, ledger = "abandoned" if abandoned else self.error, upstream.ledger
         # not if it was refused
         if upstream.settles and (self.began >= 0 or self.due == math.inf):

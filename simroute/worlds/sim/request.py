@@ -219,13 +219,13 @@ class SimRequest(Task):
         Most hand back the answer of their only send, whole: then nothing is wasted and nothing else
         is open, and its row is made at once. `finish` and `close` do the same for all others.
         """
-        served, streaming = self.served, self.ttft == self.ttft
+        served = self.served
         if (
             served is not None
             and outcome is served._value
             and not self.special
             and self.open == 0
-            and (streaming or not self.streamed)
+            and (not self.streamed or self.ttft == self.ttft)
         ):
             block = self.block
             block.rows[self.i] = pack(
@@ -237,12 +237,12 @@ class SimRequest(Task):
                 self.ungraded,
             )
             self.first = self.served = None  # no cycles, as in `_leave`
-            if streaming:
+            if self.streamed:
                 self.rests = self.stream = None
             block.open -= 1
             if block.open == 0:
                 self._close_block()
-        elif outcome.rest is None or streaming:
+        elif outcome.rest is None or self.ttft == self.ttft:
             self.finish(outcome)
         else:
             return self._read_on(outcome.rest, outcome.target)

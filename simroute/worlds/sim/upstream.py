@@ -53,7 +53,7 @@ class Upstream:
         closes: float,
     ) -> None:
         limits = model.spec.limits
-        self.kernel, self.ledger = kernel, ledger
+        self.kernel, self.env, self.ledger = kernel, kernel.env, ledger
         self.add_row = ledger.attempts.append
         self.index = index
         self.model = model
@@ -146,9 +146,10 @@ class Upstream:
     def leave(self, attempt: Attempt, now: float) -> None:
         """Gives the slot back; the next in the line takes it."""
         self.busy -= 1
-        until = now if now < self._closes else self._closes
-        if until > attempt.began:
-            self.busy_seconds += until - attempt.began
+        if now < self._closes:
+            self.busy_seconds += now - attempt.began
+        elif self._closes > attempt.began:
+            self.busy_seconds += self._closes - attempt.began
         if self.strain is not None and not self.busy:
             self.strain.rest(now)
         if self.waiting:
