@@ -202,6 +202,36 @@ CASES = {
             "routing_strategy": "cost-based-routing",
         },
     ),
+    "a request's own fallbacks hold for all of it": run(
+        [[0, "a", 400], [100, "b", 400], [200, "c", 400]],
+        error(300, "BadRequestError", 400),
+        REFUSED,
+        [entry(group, name) for group, name in zip("ghi", "abc", strict=True)],
+        **kwargs(fallbacks=[{"g": ["h"]}, {"h": ["i"]}]),
+    ),
+    "and are no default": run(
+        [[0, "a", 400]],
+        error(100, "BadRequestError", 400),
+        REFUSED,
+        GROUPS,
+        router_settings={"default_fallbacks": ["h"]},
+        **kwargs(fallbacks=[{"h": ["g"]}]),
+    ),
+    "nor the next request's": run(
+        [[0, "a", 400], [100, "c", 200], [1000, "a", 400], [1100, "b", 400]],
+        [[200, 0, "ok", 200], [1200, 1, "ContextWindowExceededError", 400]],
+        {
+            "a": [{**REFUSED["a"][0], "body": "context_window"}],
+            "b": REFUSED["b"],
+            "c": [FINE],
+        },
+        [entry(group, name) for group, name in zip("ghi", "abc", strict=True)],
+        fallbacks=[{"g": ["h"]}],
+        requests=[
+            {"model": "g", "kwargs": {"context_window_fallbacks": [{"g": ["i"]}]}},
+            {"model": "g", "t": 1},
+        ],
+    ),
     # and of later versions
     "a stream that breaks off is nobody's failure": run(
         [[t, "a", "stream:broken"] for t in range(0, 7000, 1000)],

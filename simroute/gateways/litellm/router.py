@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -180,14 +180,17 @@ class LiteLLM(Settings):
             least = orders[0] if level is None else level
             for level in [each for each in orders if each > least]:
                 yield level, name
+        for group in self._chain(name, kind):
+            if group != name:
+                yield level if self.profile == "1.83" else None, group
+
+    def _chain(self, name: str, kind: ErrorClass | None) -> Sequence[str]:
+        """The groups that stand behind one, for this class of error."""
         special = {
             "ContextWindowExceededError": self.context_window_fallbacks,
             "ContentPolicyViolationError": self.content_policy_fallbacks,
         }.get(kind or "")
-        chain = (special or self.fallbacks).get(name, () if special else self.default_fallbacks)
-        for group in chain:
-            if group != name:
-                yield level if self.profile == "1.83" else None, group
+        return (special or self.fallbacks).get(name, () if special else self.default_fallbacks)
 
     # -- retries ---------------------------------------------------------------------------------
 

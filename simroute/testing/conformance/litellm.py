@@ -15,9 +15,7 @@ from simroute.testing.conformance.litellm_items import (
     ASKED,
     KNOWN_KWARGS,
     LIMIT,
-    OWN_CHAINS,
     AskedRouter,
-    chain_of,
     deployments_of,
     provider_of,
     retry_after,
@@ -146,35 +144,13 @@ class Run:
         settings = settings_of(item)
         jitter = float((item.get("env") or {}).get("JITTER", 0.75))
         self._groups, self._defaults = groups, settings["default_fallbacks"]
-        self._names = self._own_fallbacks(settings)
+        for request in item["requests"]:
+            for key in (request.get("kwargs") or {}).keys() - KNOWN_KWARGS:
+                skip_if(True, f"a request's own {key}")
         self._layer = AskedRouter(
             groups=groups, deployments=deployments, profile=profile, jitter=jitter, **settings
         )
         self._world = LiveWorld(targets, prices, self, [{"litellm": self._layer}])
-
-    def _own_fallbacks(self, settings: dict[str, Any]) -> list[str]:
-        """What each request calls its group: one that brings its own fallbacks has a name of its
-        own."""
-        names = []
-        for i, request in enumerate(self._item["requests"]):
-            more = request.get("kwargs") or {}
-            for key in more.keys() - KNOWN_KWARGS:
-                skip_if(True, f"a request's own {key}")
-            name = asked = request["model"]
-            for key in [key for key in OWN_CHAINS if more.get(key) is not None]:
-                none = key != "fallbacks" and not settings[key] and len(self._item["requests"]) > 1
-                skip_if(none, f"{key} of single requests alone")
-                if name == asked:
-                    name = f"{asked} {i}"
-                    aliases = settings.setdefault("model_group_alias", {})
-                    alias = {name: aliases.get(asked, asked)}
-                    settings["model_group_alias"] = {**aliases, **alias}
-                    for chain in OWN_CHAINS:
-                        if asked in settings[chain]:
-                            settings[chain][name] = settings[chain][asked]
-                settings[key][name] = chain_of(asked, more[key])
-            names.append(name)
-        return names
 
     async def play(self) -> None:
         callers = (self._caller(i, each) for i, each in enumerate(self._item["requests"]))
@@ -183,7 +159,7 @@ class Run:
     async def _caller(self, number: int, asked: Config) -> None:
         await asyncio.sleep(asked.get("t", 0.0) - now())
         ASKED.set(asked.get("kwargs") or {})
-        name = self._names[number]
+        name = asked["model"]
         if name not in self._groups and name not in self._layer.model_group_alias:
             if not self._defaults:  # an unknown model
                 self.ends[number] = ms(now()), number, "BadRequestError", 400

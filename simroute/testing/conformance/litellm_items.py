@@ -4,7 +4,7 @@ answers say besides."""
 from __future__ import annotations
 
 import email.utils
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import fields
 from typing import Any
@@ -21,6 +21,10 @@ BEGIN = 1_700_000_040
 """t = 0 of all runs, as Unix time."""
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0, "mo": 2_592_000.0}
 OWN_CHAINS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+OF_KIND = {
+    "ContextWindowExceededError": "context_window_fallbacks",
+    "ContentPolicyViolationError": "content_policy_fallbacks",
+}
 KNOWN_KWARGS = {*OWN_CHAINS, "num_retries", "timeout", "stream_timeout", "disable_fallbacks"}
 """What a request may bring of its own."""
 SAME_NAME = (
@@ -83,6 +87,15 @@ class AskedRouter(LiteLLM):
         if ASKED.get().get("disable_fallbacks"):
             return failed
         return await super()._fall_back(ride, name, failed)
+
+    def _chain(self, name: str, kind: ErrorClass | None) -> Sequence[str]:
+        """A request's own lists stand for the Router's, wherever it has got to."""
+        own, special = ASKED.get(), OF_KIND.get(kind or "")
+        if special and own.get(special) is not None:
+            return chain_of(name, own[special])
+        if own.get("fallbacks") is None or (special and getattr(self, special)):
+            return super()._chain(name, kind)
+        return chain_of(name, own["fallbacks"])
 
 
 class AskedFleet(Fleet):

@@ -1,0 +1,40 @@
+"""The conformance runner's Router beside a plain one, over settings and outcomes that are made up;
+the unmodified one is in tests/originals."""
+
+import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+
+from simroute.testing import clock
+from simroute.testing.conformance.litellm import compare_run
+from tests.originals.litellm_items import items
+from tests.testing.plain_router import Chance, PlainRouter
+
+PROFILES = st.sampled_from(("1.83", "1.106", "1.109"))
+
+
+async def played(item, profile):
+    return await PlainRouter(item, profile).play()
+
+
+def compare(item, profile):
+    try:
+        made = clock.run(played(item, profile))
+    except Chance:
+        reject()
+    compare_run(item, made, profile)
+
+
+@settings(max_examples=60, deadline=None)
+@given(items(), PROFILES)
+def test_made_up_runs_are_those_of_a_plain_router(item, profile):
+    """Each send, each end and its class, to the millisecond."""
+    compare(item, profile)
+
+
+@pytest.mark.slow
+@settings(max_examples=1500, deadline=None)
+@given(items(), PROFILES)
+def test_many_made_up_runs_are_those_of_a_plain_router(item, profile):
+    """The same more often."""
+    compare(item, profile)
