@@ -58,10 +58,19 @@ def test_a_scenario_s_outages_are_laid_over_another_as_they_are(name):
             outage_words([name], "steady")
         return
     words = [*outage_words([name], "steady"), f"scenario.horizon={own.horizon}"]
-    others = {*load("compare", "steady", []).scenario.deployments}
-    strange = {each.deployment for each in own.outages.values()} - {None} - others
-    if strange:  # outages of deployments that the other scenario does not have
-        with pytest.raises(InputError, match="no deployment belongs to deployment"):
+    others = load("compare", "steady", []).scenario.deployments
+    known = {
+        "deployment": {None, *others},
+        "provider": {None, *(each.provider for each in others.values())},
+    }
+    strange = [
+        word
+        for word, names in known.items()
+        for each in own.outages.values()
+        if getattr(each, word) not in names
+    ]
+    if strange:  # outages of whom the other scenario does not have
+        with pytest.raises(InputError, match=f"no deployment belongs to {strange[0]}"):
             load("compare", "steady", [], words)
     else:
         assert load("compare", "steady", [], words).scenario.outages == own.outages
