@@ -208,3 +208,21 @@ def test_null_is_the_default_and_no_item_ends_the_others(item, word):
     delay sends all five copies at once."""
     (verdict,) = judge([{"id": "A", **item}])
     assert verdict.word == word
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"scorecard": {"": {"direct": "pass 1p/0f total 1.0"}}}',
+        '{"scorecard": {"S01 once": 5}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_file_that_is_none_is_one_line(tmp_path, capsys, text):
+    """A fault without a name, or without cells, and one that nobody can read to its end."""
+    file = tmp_path / "hostile.json"
+    file.write_text(text, encoding="utf-8")
+    assert main([str(file)]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith(f"{file}: ")

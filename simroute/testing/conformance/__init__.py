@@ -31,9 +31,14 @@ def read_items(file: Path) -> list[Config]:
     """The items of a file. Raises ValueError with one line when it holds none."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError(f"{file}: is nested too deeply") from None
     except (OSError, ValueError) as error:
         raise ValueError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
     if isinstance(content, dict) and isinstance(content.get("scorecard"), dict):
+        for title, systems in content["scorecard"].items():
+            if not title.split() or not isinstance(systems, dict):
+                raise ValueError(f"{file}: scorecard[{title!r}]: not a fault with cells by system")
         return cells(content)
     items = content.get("vectors", content.get("items")) if isinstance(content, dict) else None
     if not isinstance(items, list) or not all(
