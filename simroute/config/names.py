@@ -8,17 +8,18 @@ as a typing error. Any other is noted: a policy may be meant for other traffic a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import is_dataclass
 from typing import Any, NamedTuple
 
 from simroute.config.fields import Form, declared_fields
 from simroute.config.inputs import open_outcomes, open_trace
 from simroute.config.yaml_reader import Document, KeyPath
-from simroute.core.target import EVERYBODY, ROLES
+from simroute.core.target import EVERYBODY, ROLES, Target
 from simroute.errors import nearest
 from simroute.models import spec
 from simroute.models.quality import UNKNOWN, accuracy
+from simroute.models.targets import as_target
 from simroute.models.traffic_mix import user_weights
 from simroute.text import clean
 from simroute.traces.playback.columns import NOBODY, OTHERS, PlaybackColumns
@@ -83,8 +84,8 @@ def layer_mentions(layers: dict[str, Any]) -> Iterator[Mention]:
 
 
 def target_mistakes(layers: dict[str, Any], scenario: spec.Scenario) -> list[tuple[KeyPath, str]]:
-    """(path, what would be right) of targets that are neither deployments nor roles, and of weights
-    that are all zero."""
+    """(path, what would be right) of targets that are neither deployments nor roles, of weights
+    that are all zero, and of strings that fit no deployment."""
     known = [*scenario.deployments, *ROLES]
     mistakes = [
         (path, f"no deployment is called {_quoted(name)}; {nearest(name, known)}")
@@ -95,7 +96,18 @@ def target_mistakes(layers: dict[str, Any], scenario: spec.Scenario) -> list[tup
         weights = getattr(layer, "weights", None)
         if weights and not any(weights.values()):
             mistakes.append(((key, "weights"), "all zero; at least one must be positive"))
+        targets = [as_target(name, each) for name, each in scenario.deployments.items()]
+        if (nobody := unmatched(layer, targets)) is not None:
+            mistakes.append(((key, "endpoint"), nobody))
     return mistakes
+
+
+def unmatched(layer: Any, targets: Collection[Target]) -> str | None:
+    """What would be right where a string of Unify's fits none of these; None for all else."""
+    if layer.kind != "unify" or any(map(layer.admits, targets)):
+        return None
+    there = dict.fromkeys(f"{target.model}@{target.provider}" for target in targets)
+    return f"{_quoted(layer.endpoint)} fits no deployment; there are {join_names([*there])}"
 
 
 def known_names(scenario: spec.Scenario) -> dict[str, KnownNames]:

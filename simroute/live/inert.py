@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simroute.config.names import layer_mentions
+from simroute.config.names import layer_mentions, unmatched
 from simroute.core.target import ROLES, Target
 from simroute.errors import nearest
 from simroute.worlds.live import ExpertFunctions
@@ -41,6 +41,11 @@ def inert_layers(
         f"{'.'.join(path)}: no deployment is called {target!r}; {nearest(target, known)}"
         for path, unit, target in layer_mentions(dict(layers))
         if unit == "target" and target not in known
+    ]
+    problems += [
+        f"{name}.endpoint: {nobody}"
+        for name, layer in layers.items()
+        if (nobody := unmatched(layer, targets.values())) is not None
     ]
     if not any(_limits_time(layer) for layer in layers.values()):
         problems.append("no layer limits the time of a call; add timeout: {total: 30s}")

@@ -5,15 +5,19 @@ import re
 import pytest
 
 from fakes import Ask, FakeWorld, Reply
+from simroute.config.names import target_mistakes
 from simroute.config.schema import build
 from simroute.config.yaml_reader import Document
 from simroute.core import Target
 from simroute.errors import InputError
 from simroute.gateways.unify.router import Unify
 from simroute.gateways.unify.strings import Bound, Rule, parse
+from simroute.live.inert import inert_layers
+from simroute.models.spec import Deployment, Scenario
 from simroute.policies.timeout import Timeout
 from simroute.testing import check_policy
 from simroute.testing.script import Step, play
+from simroute.worlds.live import ExpertFunctions
 
 LATENCY = {"itl": 1.0}
 
@@ -120,6 +124,9 @@ def test_the_documented_strings_are_understood(text, rule):
         ("gpt-4o@cost|q:1", "'q:1' is neither"),
         ("gpt-4o@cost|provider:groq", "did you mean providers?"),
         ("gpt-4o@itl<0.5input-cost", "is no number"),
+        ("router@q:1|quality:2", "'quality:2': quality has a weight already"),
+        ("router@cost|providers:", "'providers:' names nobody"),
+        ("router@cost|skip_models: , ", "names nobody"),
     ],
 )
 def test_what_is_not_of_the_grammar_is_refused_with_a_remedy(text, said):
@@ -134,6 +141,19 @@ def test_a_file_is_told_at_its_key():
     with pytest.raises(InputError) as told:
         build(Unify, data, Document("policy.yaml", data))
     assert "endpoint: 'lowest-cots': 'cots' is no metric; did you mean cost?" in str(told.value)
+
+
+@pytest.mark.parametrize("endpoint", ["gtp-4o@cost", "router@cost|providers:opnai", "gpt-4o@azrue"])
+def test_a_string_that_fits_no_deployment_is_told(endpoint):
+    """Each call would be refused; in a simulation and in front of real providers."""
+    layers = {"mine": Unify(endpoint=endpoint), "timeout": Timeout(30.0)}
+    scenario = Scenario(deployments={"a": Deployment("openai", "gpt-4o")})
+    said = f"'{endpoint}' fits no deployment; there are gpt-4o@openai"
+    assert target_mistakes(layers, scenario) == [(("mine", "endpoint"), said)]
+    targets = {"a": Target("a", "openai", "gpt-4o", "gpt")}
+    assert inert_layers(layers, targets, ExpertFunctions(), False) == [f"mine.endpoint: {said}"]
+    fits = {"mine": Unify(endpoint="gpt-4o@cost"), "timeout": Timeout(30.0)}
+    assert target_mistakes(fits, scenario) == inert_layers(fits, targets, ExpertFunctions(), False)
 
 
 def test_a_rule_admits_endpoints_of_its_model_within_its_space():

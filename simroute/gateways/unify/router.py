@@ -7,7 +7,7 @@ from functools import partial
 from statistics import median
 from typing import Annotated
 
-from simroute.core import Call, Evaluation, Outcome, Price, Send, World, layer
+from simroute.core import Call, Evaluation, Outcome, Price, Send, Target, World, layer
 from simroute.core.params import Doc, Grammar, Period, Positive, Unit
 from simroute.gateways.unify.strings import TIMED, Metric, parse
 from simroute.policies.choice import Aim
@@ -67,9 +67,13 @@ class Unify(Aim):
         """Experts that are functions of the user's own, live."""
         return ("evaluator",) if "quality" in self._rule.metrics else ()
 
+    def admits(self, target: Target) -> bool:
+        """Whether it may ever send there."""
+        return self._rule.admits(target)
+
     async def serve(self, call: Call, allowed: list[str], send: Send, world: World) -> Outcome:
         rule, known = self._rule, world.targets()
-        names = [name for name in allowed if rule.admits(known[name])]
+        names = [name for name in allowed if self.admits(known[name])]
         figures = await self._figures(names, call, world)
         fits = [name for name in names if rule.fits(figures[name])]
         if not fits:
@@ -80,7 +84,7 @@ class Unify(Aim):
         """Measures times, soon after the start and every so often."""
         if self._rule.metrics & {*TIMED}:
             known = world.targets().items()
-            names = [name for name, target in known if self._rule.admits(target)]
+            names = [name for name, target in known if self.admits(target)]
             await rounds(partial(self._measure, send, world), names, self.every, world, FIRST)
 
     async def _measure(self, send: Send, world: World, name: str) -> Outcome:

@@ -96,12 +96,16 @@ def parse(text: str) -> Rule:
             names = tuple(
                 name.strip() for name in part.partition(":")[2].split(",") if name.strip()
             )
+            if not names:
+                raise ValueError(f"{part!r} names nobody; name one, or leave it out")
             spaces[word] = spaces.get(word, ()) + names
         elif found := BOUND.fullmatch(part):
             name, sign, number = found.groups()
             bounds.append(Bound(_metric(name), sign, _number(number, part)))
         elif not alone and (found := WEIGHED.fullmatch(part)):
             metric = _metric(found[1])
+            if metric in weights:
+                raise ValueError(f"{part!r}: {metric} has a weight already; leave one of them out")
             sign_of = -1.0 if metric == "quality" else 1.0
             weights[metric] = sign_of * _number(found[2], part)
         elif part == first and model.strip() != "router":
