@@ -100,7 +100,7 @@ class Balance:
     ] = field(default_factory=dict)
     avoid: Annotated[Avoid | None, Doc("put behind all others whose calls fail")] = None
     require: Annotated[
-        dict[Metric, Bound], Doc("leave out who is beyond this; of times by quantile: {p90: 5}")
+        dict[Metric, Bound], Doc("leave out who is beyond this; times also by quantile (p90)")
     ] = field(default_factory=dict)
     prefer: Annotated[
         dict[Metric, Bound], Doc("put behind others who is beyond this, in the same words")
