@@ -24,7 +24,7 @@ class Price(NamedTuple):
 
     def of(self, input_tokens: float, output_tokens: float) -> float:
         """USD for a call with so many tokens."""
-        here = self.at(input_tokens)
+        here = self.at(input_tokens) if self.tiers else self
         return (input_tokens * here.input + output_tokens * here.output) / 1e6 + here.call
 
     def most(self, input_tokens: float, output_tokens: float) -> float:

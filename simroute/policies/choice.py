@@ -30,7 +30,9 @@ class Aim:
             return await send(call)
         if not self._names:
             self._names = resolve(self.targets, known, world.price) or list(known)
-        allowed = [name for name in self._names if permits(forbids, known[name])]
+        allowed = self._names
+        if forbids:
+            allowed = [name for name in allowed if permits(forbids, known[name])]
         if not allowed:
             return Outcome.rejected(self.kind, 403)  # type: ignore[attr-defined]
         return await self.serve(call, allowed, send, world)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Annotated
 
 from simroute.core import Call, Outcome, Send, World
@@ -45,12 +46,11 @@ class ValuedChoice(Choice):
             return Outcome.rejected(self.kind, 402)  # type: ignore[attr-defined]
         target = names[0]
         if len(names) > 1:
-            qualities = await self.qualities(call, names, world)
-            worth = {
-                name: qualities.get(name, -1e9) - costs[name] * rate
-                for name, rate in self._rates(names, world.now()).items()
-            }
-            target = max(worth, key=worth.__getitem__)
+            known, best = (await self.qualities(call, names, world)).get, -inf
+            for name, rate in self._rates(names, world.now()).items():
+                worth = known(name, -1e9) - costs[name] * rate
+                if worth > best:
+                    target, best = name, worth
         return await self._sent(call.to(target), send, world)
 
     def _affordable(self, costs: dict[str, float], now: float) -> list[str]:
@@ -78,6 +78,8 @@ class ValuedChoice(Choice):
         return (self._prices or {}).get(name, [])
 
     async def _sent(self, call: Call, send: Send, world: World) -> Outcome:
+        if not self._prices:  # no budget counts what was spent
+            return (await send(call)).then(partial(self.learn_length, call, world))
         prices = self._prices_of(call.target or "")
         before, outcome = world.spent(call), None
         try:
