@@ -110,13 +110,22 @@ def bend_time():
     dates.datetime = Date
 
 
+START = threading.Thread.start
+
+
 def submit(pool, func, *args, **kwargs):
-    """As a thread pool would, but here and now."""
+    """As a thread pool would, but done before anything else happens."""
     future = concurrent.futures.Future()
-    try:
-        future.set_result(func(*args, **kwargs))
-    except BaseException as error:
-        future.set_exception(error)
+
+    def work():
+        try:
+            future.set_result(func(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+
+    thread = threading.Thread(target=work)
+    START(thread)
+    thread.join()
     return future
 
 
@@ -131,14 +140,13 @@ def no_threads():
         import anyio.to_thread
 
         anyio.to_thread.run_sync = run_sync
-    start = threading.Thread.start
 
     def begin(thread):
         target = getattr(thread, "_target", None)
         if (getattr(target, "__module__", "") or "").startswith("litellm"):
             thread.run()
         else:
-            start(thread)
+            START(thread)
 
     threading.Thread.start = begin
 

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, Phase, given, reject, settings
 
 from simroute.testing import clock
 from simroute.testing.conformance.litellm import compare_run, profile_of
@@ -79,7 +79,11 @@ def test_made_up_runs_are_the_same_to_the_millisecond(original, streamed):
     """Sends, ends, classes of errors, and of streams their head, first token and chunks."""
 
     @settings(
-        max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+        max_examples=30,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],  # a run takes a second: too long to look for smaller ones
+        suppress_health_check=list(HealthCheck),
     )
     @given(items(streamed))
     def same(item):
