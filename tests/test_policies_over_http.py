@@ -59,6 +59,7 @@ SPECIAL = {
     "fallback, by kind": ["context length", "a refused prompt", "a filtered answer"],
     "reconnect": ["reset"],
     "timeout, silence": ["a stall"],
+    "whole": ["a filtered answer"],
 }
 """Line -> situations that it is for, beside those in which all layers have something to do."""
 IN_STREAMS = "a stream cut", "a stall"
