@@ -5,6 +5,7 @@ from itertools import product
 
 import pytest
 
+from fakes import Ask, FakeWorld, Reply
 from simroute.config.advice import own_mistakes
 from simroute.gateways.litellm.router import LiteLLM
 from simroute.gateways.litellm.selection import Deployment
@@ -116,3 +117,20 @@ def test_a_group_of_nobody_is_a_mistake():
     """Else its requests would go to a deployment that nobody named."""
     (mistake,) = own_mistakes({"litellm": LiteLLM(groups={"g": ("a",), "h": ()})})
     assert "groups.h: nobody is in it" in str(mistake)
+
+
+def test_its_cache_gives_no_answer_of_who_must_not_see_the_request():
+    """The second forbids a's company, and is asked at b's; that answer then holds for all."""
+    world = FakeWorld(lambda call, n: Reply())
+    forbids = frozenset({world.targets()["a"].provider})
+    requests = [
+        Ask(id=0, key="x"),
+        Ask(id=1, key="x", arrival=10.0, forbids=forbids),
+        Ask(id=2, key="x", arrival=20.0, forbids=forbids),
+        Ask(id=3, key="x", arrival=30.0),
+    ]
+    groups = {"main": ("a",), "b": ("b",)}
+    policy = LiteLLM(groups=groups, default_fallbacks=("b",), cache_responses=True, num_retries=0)
+    ends = world.play(policy, *requests)
+    assert [outcome.cached for _, outcome in ends] == ["no", "no", "exact", "exact"]
+    assert [target for _, target in world.sent] == ["a", "b"]

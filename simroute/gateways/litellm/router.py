@@ -29,6 +29,7 @@ from simroute.gateways.litellm.fleet import (
     whole,
 )
 from simroute.gateways.litellm.settings import Settings
+from simroute.gauges.keeping import Kept
 from simroute.gauges.store import Store
 
 ANSWERS, LIFE = 10_000, 3600.0
@@ -122,7 +123,8 @@ class LiteLLM(Settings):
         if self._answers is None:
             return await self._asked(ride, name)
         key = fleet.named(name), call.request.key
-        known = self._answers.get_at(world.now(), key)
+        kept: Kept | None = self._answers.get_at(world.now(), key)
+        known = None if kept is None else kept.for_one(call.request.forbids, world.targets())
         if known is not None:
             return Outcome(200, by=LAYER, cached="exact", answer=known)
         outcome = await self._asked(ride, name)
@@ -261,4 +263,4 @@ class LiteLLM(Settings):
     ) -> None:
         fresh = outcome.ok and outcome.cached == "no" and outcome.answer is not None
         if fresh and world.may_keep(call, outcome, True):
-            answers.put(world.now(), key, outcome.answer)
+            answers.put(world.now(), key, Kept(outcome.answer, outcome.target))
