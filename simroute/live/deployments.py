@@ -201,8 +201,14 @@ def _secret_mistakes(entry: LiveDeployment) -> Iterator[tuple[str, str]]:
     """(key, what would be right) of keys and headers that cannot be sent."""
     if entry.api_key_env is not None:
         yield from (("api_key_env", line) for line in _variable_mistakes(entry.api_key_env))
-    if entry.idempotency_header is not None and not _may_set(entry.idempotency_header):
-        yield "idempotency_header", f"{entry.idempotency_header!r} cannot be set here"
+    key_header = entry.idempotency_header
+    if key_header is not None and not _may_set(key_header):
+        yield "idempotency_header", f"{key_header!r} cannot be set here"
+    elif key_header is not None and key_header.lower() in map(str.lower, entry.headers):
+        yield (
+            "idempotency_header",
+            f"headers sends {key_header} with every call, the same each time; leave it out there",
+        )
     for name, value in entry.headers.items():
         if not _may_set(name):
             yield "headers", f"{name!r} cannot be set here"

@@ -138,3 +138,12 @@ def test_a_header_that_cannot_be_sent_is_refused(name):
     entry = {**ENTRY, "base_url": "http://127.0.0.1:9/v1", "idempotency_header": name}
     with pytest.raises(InputError, match="idempotency_header"):
         read_fleet({"a": entry})
+
+
+def test_a_key_is_sent_by_one_header_alone():
+    """A fixed value of the same header would make all calls one to the provider."""
+    headers = {"idempotency-key": "always"}
+    entry = {**ENTRY, "base_url": "http://127.0.0.1:9/v1", "headers": headers}
+    with pytest.raises(InputError, match="leave it out there"):
+        read_fleet({"a": {**entry, "idempotency_header": "Idempotency-Key"}})
+    assert read_fleet({"a": entry}).targets["a"].knows_repeats is False
