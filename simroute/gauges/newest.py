@@ -16,9 +16,9 @@ class Newest(dict[K, V]):
     features as they like, so beyond so many the first that was set goes, and begins anew if it
     comes back."""
 
-    def __init__(self, most: int = MOST_NAMES) -> None:
+    def __init__(self, most: int | None = None) -> None:
         super().__init__()
-        self.most = most
+        self.most = MOST_NAMES if most is None else most
 
     def __setitem__(self, key: K, value: V) -> None:
         super().__setitem__(key, value)

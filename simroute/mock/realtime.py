@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections import Counter, OrderedDict
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from simroute.config.configuration import Configuration
 from simroute.core import Call, Outcome
@@ -32,6 +32,14 @@ IDEMPOTENCY_HEADER = "Idempotency-Key"
 """As draft-ietf-httpapi-idempotency-key-header and Stripe have it."""
 BROKEN = frozenset({"refused", "unreachable", "reset"})
 """Failures of a connection: it ends without an answer."""
+
+
+class Repeated(NamedTuple):
+    """What an idempotency key stands for."""
+
+    request: SimRequest
+    key: SendKey
+    body: bytes
 
 
 class Providers:
@@ -61,7 +69,7 @@ class Providers:
         self._known = 0
         self._sent: Counter[str] = Counter()
         self._named: OrderedDict[int, SimRequest] = OrderedDict()
-        self._repeats: OrderedDict[tuple[str, str], tuple[SimRequest, SendKey]] = OrderedDict()
+        self._repeats: OrderedDict[tuple[str, str], Repeated] = OrderedDict()
         self._outages: dict[str, spec.Outage] = {}
         self._windows: list[OutageWindow] = []
         self.breaking = self._breaking()
@@ -76,17 +84,25 @@ class Providers:
         return (self._loop.time() - self._began) * self.speed
 
     def exchange(
-        self, target: str, streamed: bool, number: int | None, key: str | None = None
+        self,
+        target: str,
+        streamed: bool,
+        number: int | None,
+        key: str | None = None,
+        body: bytes = b"",
     ) -> Exchange:
         """One call. number: which request of the scenario it is; else it behaves as the next one of
         the scenario at this deployment. key: an idempotency key; the call is that of the first with
-        it, where the deployment knows such keys."""
+        it, where the deployment knows such keys. ValueError if that one had another body."""
         if key is None or not self.world.targets[target].knows_repeats:
             request, known = self._request(target, number), None
         elif (target, key) in self._repeats:
-            request, known = self._repeats[target, key]
+            request, known, first = self._repeats[target, key]
+            if body != first:
+                raise ValueError("the idempotency key came with another body before")
         else:
-            request, known = self._repeats[target, key] = self._request(target, number), SendKey()
+            request, known = self._request(target, number), SendKey()
+            self._repeats[target, key] = Repeated(request, known, body)
             if len(self._repeats) > MOST_NAMED:
                 self._repeats.popitem(last=False)
         request.streamed = streamed

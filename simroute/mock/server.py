@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import struct
 import time
 from collections import Counter
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -76,8 +78,10 @@ class MockServer:
             body = await _read(request)
         except ValueError as error:
             return _error(Refused(deployment.provider, 400, str(error)))
-        key = request.headers.get(IDEMPOTENCY_HEADER)
-        exchange = self.providers.exchange(name, body.get("stream") is True, _number(body), key)
+        try:
+            exchange = self._exchange(request, name, body)
+        except ValueError as error:
+            return _error(Refused(deployment.provider, 400, str(error)))
         try:
             outcome = await exchange.first()
             return await self._answer(request, body, exchange, outcome, is_message)
@@ -85,6 +89,12 @@ class MockServer:
             exchange.cancel()
             self._counts[name]["499"] += 1
             raise
+
+    def _exchange(self, request: web.Request, name: str, body: dict[str, Any]) -> Exchange:
+        key = request.headers.get(IDEMPOTENCY_HEADER)
+        said = json.dumps(body, sort_keys=True).encode() if key is not None else b""
+        streamed = body.get("stream") is True
+        return self.providers.exchange(name, streamed, _number(body), key, sha256(said).digest())
 
     async def _answer(
         self,

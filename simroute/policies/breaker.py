@@ -13,10 +13,9 @@ from simroute.core.presets import with_presets
 from simroute.gauges.breaker import OPEN, BreakerState, Permit
 from simroute.gauges.breaker_rules import BreakerRules, GroupRules, StatusRules
 from simroute.gauges.breakers import Breakers
+from simroute.gauges.newest import MOST_NAMES
 from simroute.policies.presets.breakers import IMPLIED, PRESETS, BreakerName
 
-MOST_TASKS = 10_000
-"""Breakers of deployment and task; beyond so many the oldest begins anew."""
 RULES = [field.name for field in fields(BreakerRules)]
 
 
@@ -72,7 +71,7 @@ class Breaker(StatusRules, GroupRules, BreakerRules):
 
     def __post_init__(self) -> None:
         self._by_task = self.scope == "task"
-        most = MOST_TASKS if self._by_task else None  # callers may name tasks
+        most = MOST_NAMES if self._by_task else None  # callers may name tasks
         self._breakers = Breakers(self._closed, most, self.max_open, self.min_closed)
         self._states = self._breakers.by_call
 

@@ -2,10 +2,8 @@
 
 import asyncio
 
-import pytest
-
 from simroute.core import Outcome
-from simroute.gauges import estimate
+from simroute.gauges import newest
 from simroute.live import Gateway
 from simroute.live.metrics import MOST_BREAKERS, Metrics
 from simroute.live.status import Recent
@@ -35,8 +33,8 @@ class Transport:
 
 def test_a_task_of_its_own_for_each_call_fills_no_memory(monkeypatch):
     """A thousand of them: the last are known, the first begin anew."""
-    monkeypatch.setattr(breaker, "MOST_TASKS", MOST)
-    monkeypatch.setattr(estimate, "MOST_TASKS", MOST)
+    monkeypatch.setattr(breaker, "MOST_NAMES", MOST)
+    monkeypatch.setattr(newest, "MOST_NAMES", MOST)
     recent, metrics = Recent(), Metrics()
 
     def events(*event):
@@ -72,7 +70,7 @@ def test_a_task_of_its_own_for_each_call_fills_no_memory(monkeypatch):
 def test_a_breaker_is_forgotten_once_under_both_of_its_names(monkeypatch):
     """That of a call that was aimed, and of one that was not; a call under way tells it all the
     same."""
-    monkeypatch.setattr(breaker, "MOST_TASKS", 4)
+    monkeypatch.setattr(breaker, "MOST_NAMES", 4)
     gate = asyncio.Event()
 
     class Slow(Transport):
@@ -108,7 +106,6 @@ def test_a_breaker_is_forgotten_once_under_both_of_its_names(monkeypatch):
     assert ("opened", {"breaker": "a (1)", "status": 503}) in told
 
 
-@pytest.mark.parametrize("module", [breaker, estimate])
-def test_the_bound_is_beyond_what_anybody_has_of_tasks(module):
+def test_the_bound_is_beyond_what_anybody_has_of_tasks():
     """So that no policy of a scenario meets it."""
-    assert module.MOST_TASKS >= 10_000
+    assert newest.MOST_NAMES >= 10_000

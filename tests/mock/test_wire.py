@@ -387,3 +387,20 @@ def test_no_page_of_a_browser_may_begin_an_outage(headers):
 
     told, after = spoken(deployment("openai", errors="{}"), ask)
     assert (told.status, after.status) == (403, 200)
+
+
+def test_an_idempotency_key_stands_for_one_body():
+    """The same body gets the same answer; another one, or the same streamed, is refused, as
+    Stripe does (docs.stripe.com/api/idempotent_requests), since the key means the first."""
+
+    async def ask(post, control):
+        key = {"Idempotency-Key": "k1"}
+        bodies = {"user": "ann"}, {"user": "ann"}, {"user": "bob"}, {"user": "ann", "stream": True}
+        return [await post(headers=key, **body) for body in bodies]
+
+    first, again, other, streamed = spoken(deployment("one", idempotency_keys=True), ask)
+    assert (first.status, again.status) == (200, 200)
+    assert first.json["choices"] == again.json["choices"]
+    for said in other, streamed:
+        assert said.status == 400
+        assert "another body" in said.json["error"]["message"]

@@ -243,3 +243,9 @@ def test_the_page_is_what_its_script_writes(shared):
     """All cells, sums and differences."""
     page = (failovers.ROOT / "failoverbench.md").read_text(encoding="utf-8")
     assert failovers.page() == page
+
+
+def test_a_fault_that_would_be_played_for_hours_is_refused():
+    """What its name says is named."""
+    with pytest.raises(ValueError, match="'cut after 5 of 10000000 tokens' is beyond"):
+        read_setup("", "S20 cut after 5 of 10000000 tokens")

@@ -60,6 +60,8 @@ TITLE_WORDS = {
 """How the name of a fault says it."""
 WHOLE = "tokens", "retries", "requests", "cut", "stalled", "malformed"
 PUBLISHED = SetUp()
+MOST = 100_000
+"""Of whatever a fault is said to have: beyond it a cell would be played for hours."""
 
 
 def read_setup(text: str, title: str = "") -> SetUp:
@@ -77,6 +79,8 @@ def _figures(text: str, words: Mapping[str, str]) -> dict[str, Any]:
     for name, pattern in words.items():
         if match := re.search(pattern, text, re.IGNORECASE):
             value = float(match[1]) / (1000 if name == "gap" else 1)
+            if value > MOST:
+                raise ValueError(f"{match[0]!r} is beyond what can be played ({MOST})")
             found[name] = int(value) if name in WHOLE else value
     return found
 
