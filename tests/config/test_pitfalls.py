@@ -113,8 +113,8 @@ def test_a_cooldown_shorter_than_a_hang_is_noticed(notes, cooldown, limits, note
 )
 def test_a_threshold_in_another_scale(notes, line, said):
     """GPTCache's number t is a cosine of 2t - 1; a distance is one minus the similarity. Of new
-    questions 1 - exp(-1.427e-5 x 10,000^.7814 ((1 - c) / .2)^1.448) get a wrong answer: 1.9 % at .8,
-    which is GPTCache's usual number, and not a chosen cosine as the study's .83 is."""
+    questions 1 - exp(-1.427e-5 x 10,000^.7814 ((1 - c) / .2)^1.448) get a wrong answer: 1.9 % at
+    .8, which is GPTCache's usual number, and not a chosen cosine as the study's .83 is."""
     found = notes(f"cache: {{match: semantic, {line}}}", "timeout: {}")
     assert len(found) == bool(said)
     assert said is None or said in found[0]
