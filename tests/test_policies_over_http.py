@@ -240,6 +240,13 @@ async def course_of(cell, deployments, begins):
         await asyncio.sleep(JUDGE_S)
         return accepts
 
+    policy = POLICIES[cell.policy]()
+    looks = max(getattr(layer, "lookup", 0.0) for layer in policy.values())
+
+    async def embedder(texts):
+        await asyncio.sleep(looks)  # what it takes is the time that a cache looks
+        return await apart(texts)
+
     await asyncio.sleep(begins)
     began = loop.time()
 
@@ -248,10 +255,10 @@ async def course_of(cell, deployments, begins):
         sends[place] = row.start_s - began, row.end_s - began
 
     gateway = Gateway(
-        POLICIES[cell.policy](),
+        policy,
         deployments,
         judge=verdict,
-        embedder=apart,
+        embedder=embedder,
         rows=keep,
         abandoned="stops",
         chance=Chance(),
