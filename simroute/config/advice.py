@@ -10,6 +10,7 @@ from typing import Any
 
 from simroute.config.balance_notes import balance_conflicts
 from simroute.config.breaker_notes import idle_breaker_notes
+from simroute.config.chooser_notes import chooser_notes
 from simroute.config.fields import declared_fields
 from simroute.config.inputs import open_trace
 from simroute.config.layer_notes import RESENDING, spare_notes
@@ -91,7 +92,7 @@ def nesting_notes(layers: dict[str, Any]) -> list[str]:
             "retry has no timeout inside it: one hung call is never retried; add timeout after "
             "retry"
         )
-    return notes
+    return [*notes, *chooser_notes(layers)]
 
 
 def setting_notes(

@@ -38,7 +38,9 @@ class Bandit(ValuedChoice):
     square of that. Each task learns for itself, so rare ones are served by guesses. `memory` is a
     compromise: verdicts a minute x `judged` x `memory` is how many the guess rests on, and `memory`
     is how long a change of quality goes unnoticed; targets that look bad are tried again as their
-    verdicts fade, which never ends.
+    verdicts fade, which never ends. Failures teach nothing: alone, `ucb` stays with a target that
+    is out, and `thompson` sends it its share, so put a `fallback` inside, which begins with whom it
+    chose; one outside would aim every call before, and a breaker inside only refuses them sooner.
     """
 
     method: Annotated[

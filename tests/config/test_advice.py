@@ -23,6 +23,7 @@ def policy(tmp_path, monkeypatch):
 
 
 OUTER = "outer: {kind: cascade, cheap: two, strong: three}"
+INSIDE = "fallback: {}"
 INNER = "inner: {kind: cascade, cheap: one, strong: two}"
 
 
@@ -224,8 +225,8 @@ def test_retries_outside_a_breaker_fill_its_window(policy):
         (["cascade: {samples: 3, judge: {usd: 1}}"], "cascade.samples: their agreement"),
         (["cascade: {agreement: 0.5}"], "cascade.agreement: one answer"),
         (["cascade: {steps: [cheapest, first], judges: [{}]}"], None),
-        (["bandit: {judge: {true_accept: 0.4}}"], "bandit.judge: accepts wrong answers"),
-        (["bandit: {judged: 0}"], "bandit.judged: 0"),
+        (["bandit: {judge: {true_accept: 0.4}}", INSIDE], "bandit.judge: accepts wrong answers"),
+        (["bandit: {judged: 0}", INSIDE], "bandit.judged: 0"),
         (["fan_out: {judge: {usd: 1}}"], "fan_out.judge: is not asked"),
         (["fan_out: {common: 1}"], "fan_out.common: is not looked at"),
         (
@@ -242,9 +243,12 @@ def test_retries_outside_a_breaker_fill_its_window(policy):
             "retry.budget.reserve: is not looked at beside rule: half_full",
         ),
         (["fan_out: {take: majority, common: 1}"], None),
-        (["quality_bar: {table: {chat: {first: 1}}, evaluation: {every: 1h}}"], "quality_bar.eval"),
-        (["predict: {pace: {hard: true}}"], "predict.pace: has no sum"),
-        (["predict: {pace: {usd: 1}}"], None),
+        (
+            ["quality_bar: {table: {chat: {first: 1}}, evaluation: {every: 1h}}", INSIDE],
+            "quality_bar.evaluation: nothing is evaluated",
+        ),
+        (["predict: {pace: {hard: true}}", INSIDE], "predict.pace: has no sum"),
+        (["predict: {pace: {usd: 1}}", INSIDE], None),
     ],
 )
 def test_other_settings_that_cannot_hold_are_noted(policy, lines, said):

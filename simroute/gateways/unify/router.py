@@ -41,10 +41,11 @@ class Unify(Aim):
         timeout: {total: 60s}
 
     Interplay: It does not look at what becomes of calls: an endpoint that fails is asked until a
-    measurement finds it slow, which a failure does not show, so put a `fallback` outside; behind
-    it, a refusal (404) goes on as well. `every` is how stale a choice may be. Pings are billed,
-    which Unify's own measurements were not. Metrics with weights are added in their units, so a
-    weight of 1 for `t` counts a millisecond as much as all of quality.
+    measurement finds it slow, which a failure does not show, so put a `fallback` inside, which
+    begins there; one outside would aim every call before, and no string would count. `every` is how
+    stale a choice may be. Pings are billed, which Unify's own measurements were not. Metrics with
+    weights are added in their units, so a weight of 1 for `t` counts a millisecond as much as all
+    of quality.
     """
 
     endpoint: Annotated[
