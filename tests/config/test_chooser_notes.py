@@ -38,6 +38,7 @@ def test_a_choice_that_nobody_leaves_is_told(kind):
 @pytest.mark.parametrize("kind", CHOOSERS)
 @pytest.mark.parametrize("outer", ["fallback", "balance", "route", "fan_out"])
 def test_a_choice_that_was_made_outside_is_told(kind, outer):
+    """The outer layer's name is said; with a fallback inside nothing is."""
     (note,) = told({outer: {}, kind: {}, "timeout": {}})
     assert note.startswith(f"{kind} never chooses: {outer} outside has aimed every call")
     assert not told({"cache": {}, kind: {}, "fallback": {}, "timeout": {}})
