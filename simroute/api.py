@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from simroute.config.configuration import Configuration, StudyOptions
+from simroute.config.documents import Policy
 from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.execution.options import ExecutionOptions
@@ -37,7 +38,7 @@ class ScenarioFile:
     overrides: list[str] = field(default_factory=list)
 
     def configuration(
-        self, command: str, policies: list[str], seed: int, replications: int
+        self, command: str, policies: Sequence[Policy], seed: int, replications: int
     ) -> Configuration:
         return load(command, self.name, policies, self.overrides, seed, replications)
 
@@ -97,9 +98,12 @@ def load_scenario(name: str, *overrides: str) -> ScenarioFile:
 
 
 def simulate(
-    scenario: ScenarioFile | str, policy: str, seed: int = 1, replication: int = 0
+    scenario: ScenarioFile | str, policy: Policy, seed: int = 1, replication: int = 0
 ) -> Result:
-    """Run one policy once."""
+    """Run one policy once: by name or path, or its layers as a mapping, as a file has them.
+
+    >>> sr.simulate("demo", {"fallback": {"targets": ["first", "cheapest"]}, "timeout": {}})
+    """
     from simroute.storage import Frames
 
     configuration = _file(scenario).configuration("run", [policy], seed, 1)
@@ -119,7 +123,7 @@ def simulate(
 
 def compare(
     scenario: ScenarioFile | str,
-    policies: list[str],
+    policies: Policy | Sequence[Policy],
     replications: int = 20,
     seed: int = 1,
     workers: int = 1,
@@ -131,7 +135,8 @@ def compare(
     executor: str = "local",
     cache: bool = False,
 ) -> Study:
-    """All policies in the same weather. With `out` what is finished is kept in that folder until
+    """All policies in the same weather: by name or path, or, called policy_2 by its place, the
+    layers of one as a mapping. With `out` what is finished is kept in that folder until
     all is, and `resume` goes on from there.
 
     `executor`: "local", or "dask://HOST:PORT" for a Dask cluster's workers; `cache`: what was run
@@ -142,7 +147,9 @@ def compare(
     """
     from simroute.studies.comparison.stopping import parse_stopping_rule
 
-    configuration = _file(scenario).configuration("compare", policies, seed, replications)
+    configuration = _file(scenario).configuration(
+        "compare", _policies(policies), seed, replications
+    )
     most = max(max_replications, replications)
     rule = None if until is None else parse_stopping_rule(until, replications, most).plain()
     configuration.study = StudyOptions(until=rule, yearly=yearly)
@@ -236,6 +243,8 @@ def tune(
     """
     from simroute.studies import tuning
 
+    if not isinstance(policy, str):
+        raise InputError("tune: which policy? Give its name, or the path of its file")
     files = [
         _file(each)
         for each in ([scenario] if isinstance(scenario, (ScenarioFile, str)) else scenario)
@@ -323,6 +332,11 @@ def _options(
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _policies(policies: Policy | Sequence[Policy]) -> Sequence[Policy]:
+    listed = isinstance(policies, Sequence) and not isinstance(policies, str)
+    return policies if listed else [policies]  # type: ignore[list-item,return-value]
 
 
 def _listed(texts: str | Sequence[str]) -> list[str]:

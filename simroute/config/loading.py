@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from simroute.config import advice, catalogue, schema, yaml_reader
 from simroute.config.checked import Unread
 from simroute.config.checks import check_names, check_scenario, readable_names
 from simroute.config.configuration import Configuration, StudyOptions
-from simroute.config.documents import read_documents
+from simroute.config.documents import Policy, policy_names, read_documents
 from simroute.config.fields import declared_fields
 from simroute.config.idle_keys import idle_key_notes
 from simroute.config.incidents import replay_incidents
@@ -45,12 +45,12 @@ class Head(NamedTuple):
 def load(
     command: str,
     scenario: str,
-    policies: list[str],
+    policies: Sequence[Policy],
     overrides: list[str] | None = None,
     seed: int = 1,
     replications: int = 1,
 ) -> Configuration:
-    """The configuration of a scenario and policies by name or path, with overrides.
+    """The configuration of a scenario by name or path and of policies, with overrides.
 
     Raises InputError with every mistake.
     """
@@ -66,12 +66,12 @@ def load(
 def build_configuration(
     head: Head,
     weather: Document,
-    policies: list[str],
+    policies: Sequence[Policy],
     stances: list[Document],
     overrides: list[str],
 ) -> Configuration:
     """The same from documents: `weather` is the scenario's, `stances` are those of `policies`."""
-    names = [Path(policy).stem for policy in policies]
+    names = [Path(name).stem for name in policy_names(policies)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         problem = f"policy {twice[0]!r} is named twice; give the second one another file name"
