@@ -29,6 +29,7 @@ from logs import calls, written
 from simroute.config import catalogue, from_trace, loading
 from simroute.config.configuration import Configuration
 from simroute.core import Outcome
+from simroute.errors import InputError
 from simroute.experiment.run import replicate
 from simroute.metrics import Figures
 from simroute.policies.breaker import Breaker
@@ -365,8 +366,14 @@ RUNS = dict(runs())
 
 
 def digest_all(names: list[str]) -> dict[str, Digest]:
-    """The digests of these runs."""
-    return {name: RUNS[name]() for name in names}
+    """The digests of these runs; of one that the package refuses, what it says."""
+    found: dict[str, Digest] = {}
+    for name in names:
+        try:
+            found[name] = RUNS[name]()
+        except InputError as error:
+            found[name] = {"refused": str(error)}
+    return found
 
 
 def differences(one: dict[str, Digest], other: dict[str, Digest]) -> list[str]:
