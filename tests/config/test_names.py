@@ -57,7 +57,7 @@ def logged(folder: Path, policy: str, scenario: str | None = None, **columns: st
 
 def test_a_budget_is_of_a_model_that_there_is(tmp_path):
     """As a deployment's `model` says it."""
-    policy = "predict: {pace: {by_model: {NAME: 2}}}"
+    policy = "predict: {pace: {by_model: {NAME: 2}}}\nfallback: {targets: [first, other_company]}"
     (note,) = named(tmp_path, policy.replace("NAME", "first-one")).notes
     assert "predict.pace.by_model.first-one: nothing here has the model" in note
     assert named(tmp_path, policy.replace("NAME", "n")).notes == []
