@@ -191,13 +191,17 @@ def parameters(cls: type, prefix: str = "", instance: Any = None) -> list[Parame
 
 
 def _kind(form: Form) -> str:
-    if form.scalar is not None:
-        return _scalar_kind(form.scalar)
+    """Each alternative of a union, the single value first."""
+    kinds = [] if form.scalar is None else [_scalar_kind(form.scalar)]
     if form.items is not None:
-        return f"list of {_kind(form.items)}"
+        kinds.append(f"list of {_kind(form.items)}")
     if form.key is not None and form.entries is not None:
-        return f"{_scalar_kind(form.key)} → {_kind(form.entries)}"
-    return "keys"
+        below = _kind(form.entries)
+        below = f"({below})" if " or " in below else below
+        kinds.append(f"{_scalar_kind(form.key)} → {below}")
+    elif form.record is not None:
+        kinds.append("keys")
+    return " or ".join(kinds) or "keys"
 
 
 def _scalar_kind(scalar: Scalar) -> str:

@@ -37,13 +37,14 @@ class Budget(Funds):
     period begins at `reset` o'clock in `zone` (each day, on Mondays, on the first of the month), a
     `rolling` one has no beginning.
 
-    A budget by target, model or provider must stand innermost, since it bills each send for
-    itself; one that was given up keeps its estimate. With `ahead: pace` no more may be spent at any
-    moment than the part of the sum that has come by then: `head_start` at once, the rest evenly
-    over the period; all shares are of that part. With `ahead: forecast` work shifts when what is
-    spent, and the pace of the last `memory` to the period's end, reach `shift_at`; the limit is the
-    sum. Neither concerns a rolling period. Of more than 10,000 accounts the one that was opened
-    first begins anew.
+    A budget by target, model or provider must stand innermost, since it bills each send for itself;
+    one that was given up keeps its estimate, and a repeat of it under the same idempotency key
+    counts besides, though both are billed once: rather too much than too little. With `ahead: pace`
+    no more may be spent at any moment than the part of the sum that has come by then: `head_start`
+    at once, the rest evenly over the period; all shares are of that part. With `ahead: forecast`
+    work shifts when what is spent, and the pace of the last `memory` to the period's end, reach
+    `shift_at`; the limit is the sum. Neither concerns a rolling period. Of more than 10,000
+    accounts the one that was opened first begins anew.
 
     Sources: LiteLLM's budgets (`max_budget`, `provider_budget_config`), which book after the
     answer and so overshoot by what is under way (`reserve: none`); Portkey's `usage_limits`.

@@ -37,6 +37,14 @@ def test_every_layer_of_the_package_is_there():
     assert len(LAYERS) >= 9
 
 
+def test_each_alternative_of_a_union_is_told():
+    """As declared: a weight, or one for each feature; a bound, or one for each quantile."""
+    weight = {row.key: row.kind for row in SECTIONS["workload"].parameters}
+    bound = {row.key: row.kind for row in LAYERS["balance"].parameters}
+    assert weight["workload.tasks.NAME.share"] == "weight or feature → weight"
+    assert bound["prefer"].endswith(" → (float or p50 | p75 | p90 | p95 | p99 → float)")
+
+
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_layer_tells_what_its_parameters_do_to_each_other(kind):
     """Two to five sentences or so, which name at least two of its parameters, and no parameter that
