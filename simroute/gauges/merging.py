@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,19 +13,19 @@ Mark = tuple[float, list[Any]]
 """Up to when a log is common to all (seconds), and its entries of that moment: the same objects."""
 
 
-class Mergeable:
+class Mergeable(ABC):
     """A gauge of which each replica has its own, and that can take over what the others saw."""
 
     __slots__ = ()
 
     @classmethod
+    @abstractmethod
     def merge(cls, states: Sequence[Self], known: Sequence[Any], now: float) -> Any:
         """Lets each of the states know what all of them know, as if each had seen everything.
 
         known: for each state what this returned when it last took part, None if it never did. All
         that took part before did so together.
         """
-        raise NotImplementedError
 
 
 def itself(seen: float) -> float:

@@ -83,6 +83,9 @@ class FileLedger(Ledger):
         except sqlite3.Error as error:
             raise InputError(f"--state: {path} cannot be used ({error})") from None
 
+    async def open(self) -> None:
+        """It is open from the beginning."""
+
     async def _answer(self, entries: list[Entry]) -> Sequence[Answer]:
         with self._asked(sqlite3.Error, OverflowError, TimeoutError):
             if self._asking is not None and not self._asking.done():

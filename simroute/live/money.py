@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -35,7 +36,7 @@ Answer = tuple[bool, int]
 """Whether it was counted, and what is spent."""
 
 
-class Ledger:
+class Ledger(ABC):
     """What has been spent, in nano-dollars, by scope and period (a second since 1970).
 
     Entries go out one after another, in their order; those that come while answers are awaited go
@@ -54,6 +55,7 @@ class Ledger:
         self._line: list[tuple[Entry, asyncio.Future[Answer | None]]] = []
         self._work: asyncio.Task[None] | None = None
 
+    @abstractmethod
     async def open(self) -> None:
         """Raises InputError where it cannot be used."""
 
@@ -92,8 +94,9 @@ class Ledger:
             await asyncio.wait([self._work], timeout=self.linger_s)
         await self._close()
 
+    @abstractmethod
     async def _close(self) -> None:
-        raise NotImplementedError
+        """Ends its connections."""
 
     def _ask(self, entry: Entry) -> asyncio.Future[Answer | None]:
         """Puts an entry in line."""
@@ -117,9 +120,9 @@ class Ledger:
                 asked.set_result(answer)
         self._work = None
 
+    @abstractmethod
     async def _answer(self, entries: list[Entry]) -> Sequence[Answer]:
         """Answers of the ledger, in the order of the entries. Raises LedgerFailed."""
-        raise NotImplementedError
 
     @contextmanager
     def _asked(self, *errors: type[BaseException]) -> Iterator[None]:

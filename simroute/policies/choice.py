@@ -3,6 +3,7 @@ are: `classify`, `quality_bar`, `predict` and `bandit`."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from simroute.gauges.estimate import OutputLengths
 
 
 @dataclass
-class Aim:
+class Aim(ABC):
     """Aims a call. One that an outer layer has aimed stays aimed; providers that the request
     forbids are never chosen, and where it forbids all the call is refused (403)."""
 
@@ -37,9 +38,9 @@ class Aim:
             return Outcome.rejected(self.kind, 403)  # type: ignore[attr-defined]
         return await self.serve(call, allowed, send, world)
 
+    @abstractmethod
     async def serve(self, call: Call, allowed: list[str], send: Send, world: World) -> Outcome:
         """Sends to these targets, or one of them."""
-        raise NotImplementedError
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -31,9 +32,9 @@ class ValuedChoice(Choice):
         super().__post_init__()
         self._prices: dict[str, list[DualPrice]] | None = None
 
+    @abstractmethod
     async def qualities(self, call: Call, names: list[str], world: World) -> dict[str, float]:
         """How good the answers of these targets will be, as far as it is known."""
-        raise NotImplementedError
 
     async def serve(self, call: Call, allowed: list[str], send: Send, world: World) -> Outcome:
         if self._prices is None:

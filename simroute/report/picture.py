@@ -20,6 +20,9 @@ Json = dict[str, Any]
 PANEL, GAP, TOP, BOTTOM = 120, 34, 64, 64
 """Pixels: the height of a panel, the space between two, above the first and below the last."""
 
+BUTTONS = 26
+"""Pixels for plotly's buttons above a legend that is as wide as they let it."""
+
 
 class Table(NamedTuple):
     """Column heads, and rows of formatted cells."""

@@ -6,7 +6,7 @@ import click
 
 from simroute.cli.terminal import print_sentences, print_table
 from simroute.layout import Column
-from simroute.report.figures.cost_quality import COST, ORACLE, QUALITY, RANDOM, compared, yardsticks
+from simroute.report.figures.cost_quality import ORACLE, QUALITY, RANDOM, compared, yardsticks
 from simroute.studies.comparison.study import Study
 from simroute.text import change, clean, figure, percent, span, usd
 
@@ -61,7 +61,7 @@ def print_trade(study: Study) -> None:
     click.echo("")
     print_sentences(
         [
-            f"Right answers for 1,000 requests: {alone[known.random[0]]} alone has "
+            f"Right answers of 1,000: {alone[known.random[0]]} alone has "
             f"{percent(worst)} for {usd(least)}, {alone[known.random[-1]]} {percent(best)} for "
             f"{usd(dearest)}, and "
             f"one who knows all answers {percent(known.ceiling)} for {usd(most)}. How far each "
@@ -69,11 +69,12 @@ def print_trade(study: Study) -> None:
             f"cost a router that mixes deployments at random, and one who knows:"
         ]
     )
+    paid = study.answer_costs
     rows = [compared(each[QUALITY].mean or 0.0, known) for each in graded.values()]
     shares, random, oracle = map(list, zip(*rows, strict=True))
     body = [
         Column("right", [figure(*each[QUALITY], unit="share") for each in graded.values()]),
-        Column("$/1k req", [figure(*each[COST], unit="USD") for each in graded.values()], 1),
+        Column("$/1k answers", [figure(*paid[policy], unit="USD") for policy in graded], 1),
         Column("of the way", shares, 2),
         Column(RANDOM, random, 3),
         Column(ORACLE, oracle, 4),

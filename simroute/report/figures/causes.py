@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from simroute.report.colors import GREY, Look, cause_looks
-from simroute.report.picture import Json, Picture, RunDocuments, Table, bar, bars, fill, label
+from simroute.report.picture import (
+    BUTTONS,
+    Json,
+    Picture,
+    RunDocuments,
+    Table,
+    bar,
+    bars,
+    fill,
+    label,
+)
 from simroute.text import clean, percent, span
 
 MISSED, REPAIRED = ("cause", "late"), ("repaired",)
@@ -15,8 +25,6 @@ DRAWN = 9
 OTHERS = "other causes"
 NAMED = 3
 """Targets, or tasks, that a row of the table names."""
-BUTTONS = 26
-"""Pixels for plotly's buttons above a legend that is as wide as they let it."""
 NOT_KEPT = "The files of this run are of an earlier version, which did not keep causes of failure."
 
 

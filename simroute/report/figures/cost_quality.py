@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from simroute.report.colors import GREY
 from simroute.report.picture import (
+    BUTTONS,
     Json,
     Picture,
     RunDocuments,
@@ -19,6 +20,7 @@ from simroute.statistics.routing import cost_of
 from simroute.text import clean, percent, span, usd
 
 COST, QUALITY = "cost_per_1k_requests_usd", "quality_mean"
+HEIGHT = 446
 RANDOM, ORACLE = "mixed at random", "all answers known"
 Line = list[tuple[float, float]]
 
@@ -42,10 +44,11 @@ def draw(run: RunDocuments) -> Picture | str:
     """Policies as points of cost and quality, between the lines of those who know nothing of a
     request and all of it."""
     stored = run.summary.get("quality_trade")
+    paid = {} if stored is None else stored["policies"]
     points = {
         policy: {"x": cost, "y": quality}
         for policy in run.policies
-        if (cost := run.metric(policy, COST))["mean"] is not None
+        if (cost := paid.get(policy) or run.metric(policy, COST))["mean"] is not None
         and (quality := run.metric(policy, QUALITY))["mean"] is not None
     }
     if not points:
@@ -53,7 +56,8 @@ def draw(run: RunDocuments) -> Picture | str:
     known = None if stored is None else yardsticks(stored)
     data = [] if known is None else _lines(known)
     data += [_point(run, policy, point) for policy, point in points.items()]
-    layout = _layout(points, known)
+    head = _head(stored)
+    layout = _layout(points, known, head)
     if known is not None:
         layout |= level(
             f"oracle's ceiling: {percent(known.ceiling)}",
@@ -61,8 +65,17 @@ def draw(run: RunDocuments) -> Picture | str:
             {"color": GREY, "dash": "dot", "width": 1},
         )
     return Picture(
-        "What do right answers cost?", _caption(stored), data, layout, _table(points, known)
+        "What do right answers cost?",
+        _caption(stored),
+        data,
+        layout,
+        _table(points, known, head),
     )
+
+
+def _head(stored: Json | None) -> str:
+    """What costs are of; those of all requests, where only these are known."""
+    return "USD for 1,000 requests" if stored is None else "USD for 1,000 answers"
 
 
 def yardsticks(stored: Json) -> Yardsticks | None:
@@ -89,7 +102,8 @@ def _caption(stored: Json | None) -> str:
     count = stored["replications"]
     of = "the first replication" if count == 1 else f"the first {count} replications"
     return (
-        f"{text} Squares are single deployments that serve everything alone. The dashed line is a "
+        f"{text} Only answers count and are paid for here: who loses requests saves nothing by it. "
+        "Squares are single deployments that serve everything alone. The dashed line is a "
         "router that knows nothing of a request and sends it to one or another of them by chance: "
         "a policy above it is worth what it knows. The dotted line is one who knows each answer "
         "before he pays for it, and takes the cheapest right one, or the cheapest if that is not "
@@ -107,35 +121,32 @@ def _lines(known: Yardsticks) -> list[Json]:
             "y": [100 * quality for _, quality in line],
             "name": name,
             "line": {"color": GREY, "width": 2, "dash": dash},
-            "hovertemplate": "$%{x:.2f} for 1,000 requests: %{y:.2f} % right"
+            "hovertemplate": "$%{x:.2f} for 1,000 answers: %{y:.2f} % right"
             "<extra>%{fullData.name}</extra>",
         }
         for name, (line, dash) in lines.items()
     ]
     names = list(map(label, known.alone))
+    ends = [names[list(known.alone.values()).index(end)] for end in _ends(known)]
     drawn.append(
         {
             "type": "scatter",
-            "mode": "markers+text",
+            "mode": "markers",
             "x": [cost for cost, _ in known.alone.values()],
             "y": [100 * quality for _, quality in known.alone.values()],
-            "text": [
-                name if point in (known.random[0], known.random[-1]) else ""
-                for name, point in zip(names, known.alone.values(), strict=True)
-            ],
             "customdata": names,
-            "textposition": [
-                "bottom right" if point == known.random[0] else "bottom left"
-                for point in known.alone.values()
-            ],
-            "textfont": {"size": 11, "color": GREY},
-            "name": "one deployment alone",
+            "name": f"alone: {' … '.join(dict.fromkeys(ends))}",
             "marker": {"color": GREY, "symbol": "square-open", "size": 8},
-            "hovertemplate": "%{customdata}: $%{x:.2f} for 1,000 requests, %{y:.2f} % right"
+            "hovertemplate": "%{customdata}: $%{x:.2f} for 1,000 answers, %{y:.2f} % right"
             "<extra></extra>",
         }
     )
     return drawn
+
+
+def _ends(known: Yardsticks) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The cheapest deployment that is worth asking, and the best."""
+    return known.random[0], known.random[-1]
 
 
 def _point(run: RunDocuments, policy: str, point: Json) -> Json:
@@ -150,12 +161,11 @@ def _point(run: RunDocuments, policy: str, point: Json) -> Json:
         "showlegend": True,
         "cliponaxis": False,
         "marker": run.style(policy)["marker"] | {"size": 11},
-        "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % right"
-        "<extra>%{fullData.name}</extra>",
+        "hovertemplate": "$%{x:.2f}, %{y:.2f} % right<extra>%{fullData.name}</extra>",
     }
 
 
-def _layout(points: dict[str, Json], known: Yardsticks | None) -> Json:
+def _layout(points: dict[str, Json], known: Yardsticks | None, head: str) -> Json:
     costs = [point["x"][end] for point in points.values() for end in ("low", "mean", "high")]
     shares = [point["y"][end] for point in points.values() for end in ("low", "mean", "high")]
     if known is not None:
@@ -165,9 +175,11 @@ def _layout(points: dict[str, Json], known: Yardsticks | None) -> Json:
     room = max(max(given) - min(given), 1.0)
     dearest = max(cost for cost in costs if cost is not None) or 1.0
     return {
-        "height": 420,
+        "height": HEIGHT,
+        "margin": {"t": 64 + BUTTONS},
+        "legend": {"y": 1 - BUTTONS / HEIGHT},
         "xaxis": {
-            "title": {"text": "USD for 1,000 requests"},
+            "title": {"text": head},
             "tickprefix": "$",
             "range": [-0.02 * dearest, 1.06 * dearest],
         },
@@ -180,8 +192,8 @@ def _layout(points: dict[str, Json], known: Yardsticks | None) -> Json:
     }
 
 
-def _table(points: dict[str, Json], known: Yardsticks | None) -> Table:
-    heads = ["who", "USD for 1,000 requests", "right answers"]
+def _table(points: dict[str, Json], known: Yardsticks | None, head: str) -> Table:
+    heads = ["who", head, "right answers"]
     rows = [
         [clean(policy, 40), span(**point["x"], unit="USD"), span(**point["y"], unit="share")]
         for policy, point in points.items()

@@ -14,6 +14,9 @@ from simroute.studies.bound.clairvoyant import MetricValues, clairvoyant_figures
 from simroute.studies.bound.gap import FrontierPoint, metric_bounds, quality_preferences
 
 COST, QUALITY = "cost_per_1k_requests_usd", "quality_mean"
+PER_ANSWER = "cost_per_1k_answers_usd"
+"""What a policy pays, by the requests that it answers: quality is of these alone, and who loses
+requests saves what they would have cost."""
 MOST_REPLICATIONS = 3
 """A frontier is a line without whiskers, and looks at every answer that there could have been."""
 

@@ -17,7 +17,7 @@ from simroute.models.random import fingerprint
 from simroute.statistics.intervals import Interval
 from simroute.statistics.multiple import simultaneous_difference
 from simroute.studies.bound.gap import Bound
-from simroute.studies.bound.quality import QualityTrade
+from simroute.studies.bound.quality import COST, PER_ANSWER, QualityTrade
 from simroute.studies.comparison.cause_sentences import failure_line, main_cause
 from simroute.studies.comparison.causes import cause_groups
 from simroute.studies.comparison.estimates import metric_interval, series_interval
@@ -189,7 +189,7 @@ class Comparison:
             "yearly": self.yearly,
             "steady_state": steady or None,
             "bound": None if self.bound is None else self.bound.plain(),
-            "quality_trade": None if self.trade is None else self.trade.plain(),
+            "quality_trade": self._quality_trade(),
         }
         return {
             "schema_version": 1,
@@ -207,6 +207,23 @@ class Comparison:
             "verdict": self.verdict,
             **{name: part for name, part in parts.items() if part is not None},
         }
+
+    @cached_property
+    def answer_costs(self) -> dict[str, Interval]:
+        """USD by policy for 1,000 requests that it answered."""
+        found = {}
+        for policy, runs in self.runs.items():
+            pairs = [(run.metrics[COST], run.metrics["success_rate"]) for run in runs]
+            costs = [usd / share if usd is not None and share else None for usd, share in pairs]
+            nothing = [None] * len(costs)
+            found[policy] = series_interval(PER_ANSWER, costs, nothing, self.confidence)
+        return found
+
+    def _quality_trade(self) -> dict[str, Any] | None:
+        if self.trade is None:
+            return None
+        costs = {policy: cost.plain() for policy, cost in self.answer_costs.items()}
+        return self.trade.plain() | {"policies": costs}
 
     def _policy(self, policy: str) -> dict[str, Any]:
         """The entry of a policy in summary.json."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -67,7 +68,7 @@ class Scheduled:
         return math.inf
 
 
-class Service(Wake):
+class Service(Wake, ABC):
     """Work that begins when it is awaited, and is the event of its own end.
 
     Once begun, it is known when whoever awaits it goes on: at its end, or at an event before that,
@@ -79,18 +80,18 @@ class Service(Wake):
     awaited: Wake | None
     due: float
 
+    @abstractmethod
     def start(self) -> None:
         """Begins. Raises RuntimeError when it has begun before."""
-        raise NotImplementedError
 
+    @abstractmethod
     def abandon(self, limit: str | None = None) -> None:
         """Nobody waits for it any more, because this limit of time was reached; None: for another
         reason."""
-        raise NotImplementedError
 
+    @abstractmethod
     def wait(self) -> Generator[Any, Any, Outcome]:
         """Waits for it, once it has begun, whenever it is due."""
-        raise NotImplementedError
 
     def __await__(self) -> Generator[Any, Any, Outcome]:
         self.start()

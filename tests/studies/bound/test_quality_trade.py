@@ -1,5 +1,7 @@
 """What right answers cost: single deployments, a random router, and one who knows."""
 
+from dataclasses import replace
+
 import pytest
 
 from simroute.config.configuration import Configuration
@@ -73,6 +75,20 @@ def test_the_picture_has_policies_both_lines_and_the_ceiling(study):
     assert rows["best"][3:] == ["100.00 %", "$3.00", "$3.00"]
     assert rows["(c alone)"][1] == "$4.00"
     assert float(rows["(c alone)"][4][1:]) == pytest.approx(2.0, abs=4 / 3000**0.5)
+
+
+def test_who_loses_requests_saves_nothing_by_it():
+    """Half of the sends fail, unbilled: $1.50 for 1,000 requests, and $3 for 1,000 answers, as
+    beside it where none fails."""
+    failing = replace(deployment(3.0, 1.0), errors={500: 0.5})
+    policies = {name: {"fallback": Fallback((name,))} for name in ("a", "b")}
+    weather = scenario(a=failing, b=deployment(3.0, 1.0))
+    study = compare(Configuration("compare", "test", weather, policies, replications=3))
+    assert study.intervals["a"][COST].mean == pytest.approx(1.5, abs=4 * 1.5 / 3000**0.5)
+    picture = draw_pictures(RunDocuments(study.summary, study.page_evidence))["cost_quality"]
+    drawn = {trace["name"]: trace["x"] for trace in picture.data}
+    assert (drawn["a"], drawn["b"]) == ([pytest.approx(3.0)], [pytest.approx(3.0)])
+    assert picture.layout["xaxis"]["title"]["text"] == "USD for 1,000 answers"
 
 
 def test_a_summary_of_an_earlier_version_shows_policies_alone(study):
