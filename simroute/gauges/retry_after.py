@@ -16,7 +16,7 @@ class RetryAfterRule:
 
     As clients do (each with `max_retry_after: 60s`): OpenAI's and Anthropic's SDKs {sets: pause,
     beyond: ignore}; LiteLLM's router the same with {whole: true}; Portkey {sets: pause, total: 60s,
-    statuses: [429]}; botocore {adds: 5s, beyond: cap}.
+    statuses: [429], ends_backoff: true, last_pause: true}; botocore {adds: 5s, beyond: cap}.
     """
 
     sets: Annotated[
@@ -36,6 +36,12 @@ class RetryAfterRule:
     statuses: Annotated[tuple[Status, ...], Doc("failures of which it is read; none: of all")] = ()
     whole: Annotated[
         bool, Doc("only whole seconds are read, as by clients that parse integers")
+    ] = False
+    ends_backoff: Annotated[
+        bool, Doc("once obeyed, later tries of the same call have no pause of the back-off's own")
+    ] = False
+    last_pause: Annotated[
+        bool, Doc("obeyed after the last of several tries too, before the failure is told")
     ] = False
 
     def asked(self, status: int, seconds: float | None, most: float) -> float:

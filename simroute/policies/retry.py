@@ -110,6 +110,8 @@ class Retry:
         self._is_plain = self.budget is None and not self.idempotency_key
         throttled = self.backoff if self.throttled is None else self.throttled
         most = self.max_retry_after if self.retry_after else None
+        lasts = self.retry_after and self.retry_after_rule.last_pause and self.attempts > 1
+        self._ends_late = self.last_pause or lasts
         self._pauses = PauseRules(self.backoff, throttled, self.retry_after_rule, most)
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
@@ -131,7 +133,7 @@ class Retry:
         pauses = Pauses(self._pauses, lambda stream: world.uniform(stream, call))
         purse, paid = self._purse, None  # nothing is paid for the first send
         tries = 1 if call.once else self.attempts
-        for attempt in range(1, tries + (self.last_pause and not call.once)):
+        for attempt in range(1, tries + (self._ends_late and not call.once)):
             other = self._other(call, world)
             if not self._may_help(outcome, other):
                 break
@@ -141,7 +143,7 @@ class Retry:
             if wait == inf or self._is_late(call, world.now() + wait):
                 break
             if attempt == tries:
-                await world.sleep(wait)
+                await world.sleep(wait if self.last_pause else pauses.asked)
                 break
             paid = purse.pay(world.now(), outcome.status)
             if paid is None:

@@ -73,6 +73,8 @@ ALONE = {"fallback": Fallback(targets=("a",), any_failure=True)}
         (2, [Step(0.0, 429, 3.0)], (0, 3.007, 6.011)),
         (2, [Step(0.0, 429, 120.0)], (0,)),
         (2, [Step(0.0, 429, 0.5), Step(0.0)], (0, 0.505)),
+        (2, [Step(0.0, 429, 60.0), Step(0.0)], (0,)),
+        (2, [Step(0.0, 429, 1.0), Step(0.0, 503)], (0, 1.00, 1.01)),
     ],
 )
 def test_portkey_asks_again_when_its_gateway_did(retries, answers, measured):
@@ -90,6 +92,8 @@ def test_portkey_asks_again_when_its_gateway_did(retries, answers, measured):
         (0, ALWAYS[400], [Step(0.0)], [(0, "a"), (0.003, "b")], 200),
         (0, ALWAYS[503], ALWAYS[502], [(0, "a"), (0.002, "b")], 502),
         (2, ALWAYS[500], [Step(0.0)], [(0, "a"), (1.005, "a"), (3.011, "a"), (3.015, "b")], 200),
+        (1, [Step(0.0, 429, 1.0)], [Step(0.0)], [(0, "a"), (1.0, "a"), (2.0, "b")], 200),
+        (0, [Step(0.0, 429, 1.0)], [Step(0.0)], [(0, "a"), (0.0, "b")], 200),
         (1, ALWAYS[503], ALWAYS[503], [(0, "a"), (1.003, "a"), (1.005, "b"), (2.009, "b")], 503),
     ],
 )
