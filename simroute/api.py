@@ -161,7 +161,7 @@ def compare(
 
 def replay(
     path: str | Path | Sequence[str | Path],
-    policies: list[str],
+    policies: Policy | Sequence[Policy],
     scenario: ScenarioFile | str | None = None,
     *,
     replications: int | None = None,
@@ -206,7 +206,7 @@ def replay(
     source = trace_source(files, _listed(outages), _without_none(workload))
     file = None if scenario is None else _file(scenario)
     name, overrides = (None, []) if file is None else (file.name, file.overrides)
-    configuration = plan_replay(source, name, policies, overrides, seed, replications)
+    configuration = plan_replay(source, name, _policies(policies), overrides, seed, replications)
     configuration = configuration if windows is None else with_windows(configuration, windows)
     return run_study(
         configuration,
@@ -274,7 +274,7 @@ def tune(
 
 def sensitivity(
     scenario: ScenarioFile | str,
-    policies: list[str],
+    policies: Policy | Sequence[Policy],
     vary: str | Sequence[str] = (),
     kind: Literal["vary", "tornado"] = "vary",
     *,
@@ -300,7 +300,7 @@ def sensitivity(
     if kind not in ("vary", "tornado"):
         raise InputError(f"sensitivity: {kind!r} is not one of vary, tornado")
     plan = (plan_tornado if kind == "tornado" else plan_sweep)(
-        file.name, policies, file.overrides, texts, seed, replications
+        file.name, _policies(policies), file.overrides, texts, seed, replications
     )
     options = _options(workers, executor, cache, out, resume)
     result = run_sensitivity(plan, options=options)

@@ -12,16 +12,20 @@ from simroute.config.lineups import read_scenario
 from simroute.config.yaml_reader import Document
 from simroute.errors import InputError
 
+RECORDED = "recorded"
+"""A log's own routing, beside which policies are replayed."""
 Policy = str | Mapping[str, Any]
 """By name or path; or its layers, as a file would have them."""
 
 
 def policy_names(policies: Sequence[Policy]) -> list[str]:
-    """As they are written; a mapping is `policy`, or one of several `policy_2` by its place."""
+    """As they are written; a mapping is `policy`, or one of several `policy_2` by its place, which
+    a log's own routing does not have."""
     alone = sum(not isinstance(each, str) for each in policies) == 1
+    first = 0 if RECORDED in policies else 1
     return [
         each if isinstance(each, str) else "policy" if alone else f"policy_{place}"
-        for place, each in enumerate(policies, 1)
+        for place, each in enumerate(policies, first)
     ]
 
 

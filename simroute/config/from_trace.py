@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from simroute.config import schema
 from simroute.config.configuration import Configuration
-from simroute.config.documents import read_documents
+from simroute.config.documents import RECORDED, Policy, read_documents
 from simroute.config.inputs import read_options
 from simroute.config.laid_outages import parse_outages
 from simroute.config.loading import Head, build_configuration, collect_mistakes
@@ -28,8 +28,6 @@ from simroute.traces.playback.columns import PlaybackColumns
 
 T = TypeVar("T")
 
-RECORDED = "recorded"
-"""The policy that is the log's own routing."""
 ROWS = "rows"
 """The format of a run's own rows, which call models by the names of their deployments."""
 MAX_DEPLOYMENTS = 40
@@ -53,7 +51,7 @@ class TraceSource:
 def load_replay(
     source: TraceSource,
     scenario: str | None,
-    policies: list[str],
+    policies: Sequence[Policy],
     overrides: list[str],
     seed: int = 1,
     replications: int = 1,

@@ -98,6 +98,15 @@ LATENCY = {"itl": 1.0}
                 "llama-3.1-405b-chat", LATENCY, (), {"skip_providers": ("vertex-ai", "aws-bedrock")}
             ),
         ),
+        # the oldest form: thresholds appended, the metric last; tokens a second as 1000 / itl
+        ("m@lowest-itl<0.5input-cost", Rule("m", LATENCY, (Bound("input-cost", "<", 0.5),))),
+        ("m@highest-tks-per-sec<1oc", Rule("m", LATENCY, (Bound("output-cost", "<", 1.0),))),
+        ("m@tks-per-sec", Rule("m", LATENCY)),
+        ("m@lowest-ots", Rule("m", {"itl": -1.0})),
+        (
+            "m@ttft<0.5ic<15itl",
+            Rule("m", {"ttft": 1.0}, (Bound("input-cost", "<", 0.5), Bound("itl", "<", 15.0))),
+        ),
         # a single endpoint
         (
             "llama-2-13b-chat@anyscale",
@@ -123,14 +132,17 @@ def test_the_documented_strings_are_understood(text, rule):
         ("gpt-4o@cost|speed<5", "'speed' is no metric"),
         ("gpt-4o@cost|q:1", "'q:1' is neither"),
         ("gpt-4o@cost|provider:groq", "did you mean providers?"),
-        ("gpt-4o@itl<0.5input-cost", "is no number"),
+        ("gpt-4o@cost|itl<1_0", "'1_0' is no number"),
+        ("gpt-4o@cost|itl<0.5input-cost", "'0.5input-cost' is no number"),
+        ("gpt-4o@itl<0.5speed", "'speed' is no metric"),
+        ("gpt-4o@itl<0.5ic<", "is no number"),
         ("router@q:1|quality:2", "'quality:2': quality has a weight already"),
         ("router@cost|providers:", "'providers:' names nobody"),
         ("router@cost|skip_models: , ", "names nobody"),
     ],
 )
 def test_what_is_not_of_the_grammar_is_refused_with_a_remedy(text, said):
-    """The older form without a bar as well."""
+    """The older form, whose thresholds have no bar, within the later one as well."""
     with pytest.raises(ValueError, match=re.escape(said)):
         parse(text)
 

@@ -25,7 +25,8 @@ class Unify(Aim):
     router@METRIC, of `quality`, `ttft`, `itl`, `cost`, `input-cost`, `output-cost` (or q, t, i, c,
     ic, oc), `lowest-` or `highest-` where it is not the best one, with thresholds
     (`|c<5|itl<20`), weights instead of one metric (`router@q:1|c:0.7`), and a search space
-    (`|providers:a,b`, `skip_providers:`, `models:`, `endpoints:`).
+    (`|providers:a,b`, `skip_providers:`, `models:`, `endpoints:`). Older strings, such as
+    `lowest-itl<0.5ic`, mean the same as then.
 
     Models and providers are those of the scenario's deployments. Times are ms, costs USD per
     million tokens (`cost`: three of input to one of output), qualities shares of right answers in

@@ -27,6 +27,15 @@ SIGNS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 SPACES = ("models", "skip_models", "providers", "skip_providers", "endpoints", "skip_endpoints")
+SPEEDS = ("tks-per-sec", "output-tks-per-sec", "ots")
+"""Of the oldest strings, and there alone: tokens a second, of which the highest is the lowest
+inter-token latency."""
+OLDEST = re.compile(r"([a-z-]+)((?:<[^<>|]*[0-9.][a-z-]+)*)")
+"""Thresholds were appended to the metric, metric last: ttft<0.5ic<15itl."""
+SPEED = re.compile(r"(?:(highest|lowest)-)?(?:tks-per-sec|output-tks-per-sec|ots)")
+"""Tokens a second, of the oldest strings: the highest is the lowest inter-token latency."""
+APPENDED = re.compile(r"<\s*([\d.]+(?:e[+-]?\d+)?)\s*([a-z][a-z-]*)")
+"""Their thresholds, the metric last: ttft<0.5ic<15itl."""
 BOUND = re.compile(r"([a-z-]+)\s*(<=|>=|<|>)\s*(.+)")
 WEIGHED = re.compile(r"([a-z-]+)\s*:\s*(.+)")
 EXAMPLE = "such as llama-3.1-8b-chat@lowest-ttft|c<1 or router@q:1|c:4.65e-03"
@@ -84,7 +93,7 @@ class Rule(NamedTuple):
 def parse(text: str) -> Rule:
     """MODEL@METRIC|…, MODEL@PROVIDER or router@…: raises ValueError, with what would be right."""
     model, at, rest = text.partition("@")
-    first, *parts = (part.strip() for part in rest.split("|"))
+    first, *parts = (part.strip() for part in _renewed(rest).split("|"))
     if not at or not model.strip() or not first:
         raise ValueError(f"{text!r} is not MODEL@METRIC or MODEL@PROVIDER, {EXAMPLE}")
     weights: dict[Metric, float] = {}
@@ -118,6 +127,18 @@ def parse(text: str) -> Rule:
     return Rule(named, dict((alone,)) if alone else weights, tuple(bounds), spaces)
 
 
+def _renewed(text: str) -> str:
+    """The oldest form (lowest-itl<0.5ic) in the words of the later ones (lowest-itl|ic<0.5)."""
+    mode, *others = text.split("|")
+    wish, sign, bounds = mode.strip().partition("<")
+    if speed := SPEED.fullmatch(wish.strip()):
+        wish = "highest-itl" if speed[1] == "lowest" else "lowest-itl"
+    if not APPENDED.match(sign + bounds):
+        return "|".join((wish + sign + bounds, *others))
+    later = APPENDED.sub(r"|\2<\1", sign + bounds)
+    return "|".join((wish + later, *others))
+
+
 def _extreme(word: str) -> tuple[Metric, float] | None:
     """The metric of which the least is wanted (weight 1), or the most (-1); None for another
     word."""
@@ -142,7 +163,7 @@ def _metric(name: str) -> Metric:
 
 def _number(text: str, part: str) -> float:
     try:
-        number = float(text)
+        number = float(text.replace("_", "?"))  # Python's own 1_0 is none of Unify's
     except ValueError:
         raise ValueError(f"{part!r}: {text.strip()!r} is no number") from None
     if not abs(number) < float("inf"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simroute.config.configuration import Configuration
-from simroute.config.from_trace import RECORDED
+from simroute.config.documents import RECORDED
 from simroute.metrics import Evidence, Figures
 from simroute.metrics.evidence_fold import BINS, cell_seconds
 from simroute.statistics.intervals import interval, paired_difference

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from simroute.config.configuration import Configuration
-from simroute.config.from_trace import RECORDED, TraceSource, load_replay
+from simroute.config.documents import RECORDED, Policy
+from simroute.config.from_trace import TraceSource, load_replay
 
 QUICK = 400_000
 """Requests of all policies and replications together that are played unless more are asked for."""
@@ -28,7 +29,7 @@ def trace_source(
 def plan_replay(
     source: TraceSource,
     scenario: str | None,
-    policies: list[str],
+    policies: Sequence[Policy],
     overrides: list[str],
     seed: int = 1,
     replications: int | None = None,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from simroute.config.from_trace import RECORDED
+from simroute.config.documents import RECORDED
 from simroute.metrics.tallies import MONTH
 from simroute.statistics.intervals import Interval, paired_difference
 from simroute.statistics.multiple import is_significant

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simroute.config.from_trace import RECORDED
+from simroute.config.documents import RECORDED
 from simroute.metrics import METRICS
 from simroute.text import difference_span, percent, seconds, usd
 

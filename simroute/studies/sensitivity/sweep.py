@@ -3,11 +3,13 @@ in the same weather."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from typing import Any
 
+from simroute.config.documents import Policy
 from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.metrics import METRICS
@@ -141,7 +143,7 @@ def _cell(at: tuple[float, ...], study: Study, best: BestPolicy, reference: str)
 
 def plan_sweep(
     scenario: str,
-    policies: list[str],
+    policies: Sequence[Policy],
     overrides: list[str],
     vary: list[str],
     seed: int,

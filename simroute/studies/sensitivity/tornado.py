@@ -3,11 +3,12 @@ and the verdict asked again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from simroute.config.configuration import Configuration
+from simroute.config.documents import Policy
 from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.statistics.intervals import Interval
@@ -127,7 +128,7 @@ class Tornado(SensitivityResult):
 
 def plan_tornado(
     scenario: str,
-    policies: list[str],
+    policies: Sequence[Policy],
     overrides: list[str],
     stated: list[str],
     seed: int,
@@ -210,7 +211,11 @@ def _best_two(study: Study) -> tuple[tuple[str, str], str]:
 
 
 def _stated(
-    base: Configuration, scenario: str, policies: list[str], overrides: list[str], stated: list[str]
+    base: Configuration,
+    scenario: str,
+    policies: Sequence[Policy],
+    overrides: list[str],
+    stated: list[str],
 ) -> Iterator[FactorLevels]:
     """Ranges of the user's own, at their ends."""
     for text in stated:

@@ -194,6 +194,17 @@ def test_python_says_the_same_as_the_command(capsys: pytest.CaptureFixture[str])
     assert {"spend_by_model", "spend_by_user"} <= set(found.figures)
 
 
+def test_python_takes_layers_in_place_of_a_name() -> None:
+    """One policy alone, or several; those without a name have their number among the policies."""
+    layers = yaml.safe_load((ROOT / "policies/failover.yaml").read_text("utf-8"))
+    named = sr.replay("log.csv", "failover", replications=2).summary["policies"]
+    plain = sr.replay("log.csv", layers, replications=2).summary["policies"]
+    assert (list(named), list(plain)) == (["recorded", "failover"], ["recorded", "policy"])
+    assert plain["policy"]["metrics"] == named["failover"]["metrics"]
+    several = sr.replay("log.csv", [layers, "direct", {"retry": {}}], replications=2)
+    assert list(several.summary["policies"]) == ["recorded", "policy_1", "direct", "policy_3"]
+
+
 def test_the_summary_alone_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     """As many replications as are quick, since none are asked for."""
     _, out, err = said(capsys, "replay", "log.csv", "policy=failover", "--json")

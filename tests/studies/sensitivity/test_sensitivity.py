@@ -288,6 +288,19 @@ def test_a_winner_that_is_not_sure_everywhere_only_leads():
     assert swept(sure, undecided).lines()[0].endswith(": a leads.")
 
 
+def test_layers_stand_for_a_policy_of_that_kind():
+    """A mapping of layers is varied as its file would be."""
+    layers = {"fallback": {}, "timeout": {"total": "30s"}}
+    found = sr.sensitivity(
+        sr.load_scenario("demo", *SHORT),
+        layers,
+        "policy.timeout.total=5s..30s:2",
+        replications=2,
+    )
+    assert [list(cell["policies"]) for cell in found.summary["cells"]] == [["policy"]] * 2
+    assert len({study.to_json() for _, study in found.cells}) == 2
+
+
 def test_two_ways_make_a_map():
     """Four settings, a letter for each."""
     vary = [
