@@ -149,6 +149,7 @@ LONGEST = {
             "total",
             "first_token",
             "between_chunks",
+            "unstreamed",
             "wait",
             "lookup",
             "max",

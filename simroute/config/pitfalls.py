@@ -56,8 +56,8 @@ class _Median(NamedTuple):
 
 
 def _limits(layer: Any) -> list[tuple[str, float]]:
-    limits = [("first_token", layer.first_token), ("total", layer.total)]
-    return [(name, limit) for name, limit in limits if limit is not None]
+    names = ("first_token", "unstreamed", "total")
+    return [(name, limit) for name in names if (limit := getattr(layer, name)) is not None]
 
 
 def _short_timeout(
@@ -68,7 +68,7 @@ def _short_timeout(
     if not late:
         return
     worst = max(late)
-    what = "answer" if name == "total" else "first token"
+    what = "first token" if name == "first_token" else "answer"
     others = "" if len(late) == 1 else f" (and {len(late) - 1} more such)"
     yield (
         f"{key}: {duration(limit)} is less than the median {what} of {worst.deployment} to "
@@ -84,13 +84,13 @@ def _medians(asked: list[str], name: str, scenario: spec.Scenario) -> Iterator[_
         return
     for task, work in load.tasks.items():
         streamed = load.streamed if work.streamed is None else work.streamed
-        if name == "first_token" and not streamed:
+        if not streamed if name == "first_token" else name == "unstreamed" and streamed == 1:
             continue
         for deployment in asked:
             latency = tiered(scenario.deployments[deployment]).latency
             took = latency.floor + latency.base
             took += latency.per_1k_input * _median(work.input_tokens) / 1000
-            if name == "total":
+            if name != "first_token":
                 took += latency.per_output_token * _median(work.output_tokens)
             yield _Median(took, deployment, task)
 

@@ -25,7 +25,7 @@ class Outcome:
     rest: for a streamed answer whose first token has arrived, what is still to come; None when the
     answer is complete.
     limit: of a call that was given up here (408), the limit of time that it reached ("total",
-    "first token", "between chunks"; "" where the layer does not name it).
+    "first token", "between chunks", "unstreamed"; "" where the layer does not name it).
     """
 
     status: int

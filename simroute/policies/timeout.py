@@ -11,6 +11,7 @@ from simroute.core.params import Doc, Period, Seconds, TaskName
 from simroute.gauges.time_limits import UNSTATED, Limits, TimeLimits
 
 TOTAL, FIRST_TOKEN, BETWEEN_CHUNKS = "total", "first token", "between chunks"
+UNSTREAMED = "unstreamed"
 """What reports call the limits."""
 
 
@@ -38,12 +39,13 @@ class Timeout:
     its own (by the caller's max_output_tokens, since nobody knows the true length yet).
     `first_token` finds a hang or a slow provider much sooner, but for streamed requests only
     (`workload.streamed` says how many there are), and a fallback can then still help, which after
-    the first token nobody can. `between_chunks` ends a stream that has stalled long before `total`
-    does, which saves the caller's time and not the answer; shorter than a slow model's time per
-    token, it cuts healthy ones; `connect` finds a host that cannot be reached before anything else
-    can, and costs nothing. Inside a fallback or retry each try has its own time, and a request may
-    wait for several; outside, one time covers all of them. Whether a call that is given up is
-    billed whole is the scenario's `abandoned`.
+    the first token nobody can; `unstreamed` does it for the others, as a limit to the response's
+    first byte does, and cuts whole answers that take longer. `between_chunks` ends a stream that
+    has stalled long before `total` does, which saves the caller's time and not the answer; shorter
+    than a slow model's time per token, it cuts healthy ones; `connect` finds a host that cannot be
+    reached before anything else can, and costs nothing. Inside a fallback or retry each try has its
+    own time, and a request may wait for several; outside, one time covers all of them. Whether a
+    call that is given up is billed whole is the scenario's `abandoned`.
     """
 
     total: Annotated[Period, Doc("to the complete answer")] = 30.0
@@ -51,7 +53,9 @@ class Timeout:
     between_chunks: Annotated[
         Period | None, Doc("from one token of a streamed answer to the next, once it has begun")
     ] = None
-
+    unstreamed: Annotated[
+        Period | None, Doc("to an answer that is not streamed, in place of total; default: total")
+    ] = None
     connect: Annotated[
         Period | None,
         Doc("to a connection, of each send inside; default: 5 s, the gateway's own"),
@@ -69,22 +73,24 @@ class Timeout:
     def __post_init__(self) -> None:
         self._varies = bool(self.tasks or self.per_1k_input or self.per_output_token)
         self._limits = Limits(self.total, self.first_token, self.between_chunks)
+        self._whole = Limits(self.total if self.unstreamed is None else self.unstreamed)
+        self._of_whole = TOTAL if self.unstreamed is None else UNSTREAMED
         self._is_plain = not self._varies and self.connect is None
 
     def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]:
         request = call.request
         if self._is_plain and not request.streamed:
             within = world.within
-            return within(self.total, send(call), TOTAL)
+            return within(self._whole.total, send(call), self._of_whole)
         if self.connect is not None:
             world.limit_connection(call, self.connect)
-        limits = self._limits
+        limits = self._limits if request.streamed else self._whole
         if self._varies:
             own = self.tasks.get(request.task, UNSTATED)
             limits = own.of(request, limits, self.per_1k_input, self.per_output_token)
         if request.streamed:
             return _stream(call, send, world, limits)
-        return world.within(limits.total, send(call), TOTAL)
+        return world.within(limits.total, send(call), self._of_whole)
 
 
 async def _stream(call: Call, send: Send, world: World, limits: Limits) -> Outcome:

@@ -269,6 +269,7 @@ def test_hangs_and_broken_streams_and_requests_that_are_wrong_have_causes_of_the
         "truncated": played({}, broken, workload=spec.Workload(rate=5.0, streamed=1.0)),
         "stalled": played({}, stalled, workload=streams),
         "timed out here: between chunks": played(silent, stalled, workload=streams),
+        "timed out here: unstreamed": played({"timeout": Timeout(500.0, unstreamed=0.001)}),
         "client error": played({}, workload=wrong),
     }.items():
         assert causes(figures.causes, FAILED) == {cause: len(rows["outcome"])}

@@ -32,6 +32,20 @@ def test_the_first_token_of_a_stream_must_be_there_in_time():
     assert outcome_of(Timeout(30.0, 5.0), Reply(seconds=6.0)) == (6.0, 200)
 
 
+def test_an_answer_that_is_not_streamed_may_have_a_limit_of_its_own():
+    """In place of `total`, longer or shorter; a stream keeps to the others."""
+    assert outcome_of(Timeout(30.0, unstreamed=5.0), Reply(seconds=6.0)) == (5.0, 408)
+    assert outcome_of(Timeout(3.0, unstreamed=5.0), Reply(seconds=4.0)) == (4.0, 200)
+    stream = Reply(seconds=6.0, rest=1.0)
+    assert outcome_of(Timeout(30.0, unstreamed=5.0), stream, streamed=True) == (7.0, 200)
+    assert outcome_of(Timeout(30.0, 2.0, unstreamed=5.0), stream, streamed=True) == (2.0, 408)
+    grows = Timeout(30.0, unstreamed=5.0, per_1k_input=1.0, tasks={"slow": TimeLimits(total=9.0)})
+    for task, end in (("chat", 7.0), ("slow", 11.0)):
+        world = FakeWorld(lambda call, n: Reply(seconds=99.0))
+        ((then, outcome),) = world.play(grows, Ask(task=task, input_tokens=2000))
+        assert (then, outcome.status) == (end, 408)
+
+
 def test_the_total_counts_from_the_start_of_a_stream():
     """First token after 4 s: 26 s are left for the rest."""
     assert outcome_of(Timeout(30.0, 5.0), Reply(seconds=4.0, rest=25.0), streamed=True) == (

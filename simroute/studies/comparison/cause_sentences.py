@@ -23,7 +23,13 @@ WORDS = {
     "timed out here: total": "timed out here",
     "timed out here: first token": "no first token",
     "timed out here: between chunks": "no further token",
+    "timed out here: unstreamed": "no whole answer",
     "refused: forbids": "sent where they are forbidden",
+}
+LIMITED = {
+    "first token": " for the first token",
+    "between chunks": " between chunks",
+    "unstreamed": " for answers that are not streamed",
 }
 REFUSALS = {
     "forbids": "it sends {of} to {whom} must not see them",
@@ -112,8 +118,8 @@ def _clause(cause: str, where: _Where, layers: Mapping[str, Any], scenario: spec
     target = "a provider" if where.target is None else clean(where.target, 40)
     slo, word, limit = scenario.slo, cause.partition(": ")[2], _limits(cause, layers)
     if cause.startswith("timed out here"):
-        part = {"first token": " for the first token", "between chunks": " between chunks"}
-        return f"its {limit}{' ' if limit else ''}timeout{part.get(word, '')} ends {where.of()}"
+        part = LIMITED.get(word, "")
+        return f"its {limit}{' ' if limit else ''}timeout{part} ends {where.of()}"
     if cause.startswith("refused: "):
         phrase = REFUSALS.get(word, "its {word} layer refuses {of}")
         whom = "providers that" if where.target is None else f"{target}, which"
@@ -227,6 +233,7 @@ def _limits(cause: str, layers: Mapping[str, Any]) -> str:
         "timed out here: total": "total",
         "timed out here: first token": "first_token",
         "timed out here: between chunks": "between_chunks",
+        "timed out here: unstreamed": "unstreamed",
     }.get(cause)
     timeouts: Iterable[Any] = (each for each in layers.values() if isinstance(each, Timeout))
     values = {getattr(each, key) for each in timeouts} - {None} if key is not None else set()
