@@ -1,119 +1,50 @@
-"""Limiters once more, written for comparison from the rules that their sources state: as slow and
-plain as they can be, and sharing nothing with the gauges.
-
-Each keeps all that has happened, and reckons anew from it at every step.
-"""
+"""Budgets, adaptive limits and hedging once more, written for comparison from the rules that their
+sources state: as slow and plain as they can be, and sharing nothing with the gauges."""
 
 import math
 from fractions import Fraction
 
 
-class TokenBucket:
-    """Exact: rational numbers, and the whole history of changes."""
-
-    def __init__(self, capacity, refill, initial=None):
-        self.capacity, self.refill = Fraction(capacity), Fraction(refill)
-        self.level, self.latest = self.capacity if initial is None else Fraction(initial), None
-        if initial is not None:
-            self.latest = Fraction(0)
-
-    def _flow(self, now):
-        now = Fraction(now)
-        if self.latest is not None and now > self.latest:
-            full = self.level + (now - self.latest) * self.refill
-            self.level = min(self.capacity, full)
-        self.latest = now if self.latest is None else max(now, self.latest)
-
-    def take(self, now, amount=1):
-        self._flow(now)
-        if self.level < amount:
-            return False
-        self.level -= Fraction(amount)
-        return True
-
-    def settle(self, now, reserved, used):
-        self._flow(now)
-        self.level = min(self.capacity, self.level + Fraction(reserved) - Fraction(used))
-
-    def n(self):
-        return float(self.level)
-
-
-class Dual:
-    """Two buckets; both or none."""
-
-    def __init__(self, rpm=None, tpm=None):
-        self.calls = None if rpm is None else TokenBucket(max(1, rpm), Fraction(rpm) / 60)
-        self.tokens = None if tpm is None else TokenBucket(tpm, Fraction(tpm) / 60)
-        self.held = {}
-
-    def reserve(self, now, key, tokens):
-        if self.tokens is not None and tokens > self.tokens.capacity:
-            return "error"
-        pairs = [(self.calls, 1), (self.tokens, tokens)]
-        pairs = [(bucket, amount) for bucket, amount in pairs if bucket is not None]
-        for bucket, _ in pairs:
-            bucket._flow(now)
-        if any(bucket.level < amount for bucket, amount in pairs):
-            return False
-        for bucket, amount in pairs:
-            bucket.take(now, amount)
-        self.held[key] = tokens
-        return True
-
-    def finish(self, now, key, used):
-        if self.tokens is not None:
-            self.tokens.settle(now, self.held[key], used)
-
-
-class Sliding:
-    """Every moment at which one was taken."""
-
-    def __init__(self, limit, window=60):
-        self.limit, self.window, self.taken = limit, window, []
-
-    def take(self, now):
-        if sum(then + self.window > now for then in self.taken) >= self.limit:
-            return False
-        self.taken.append(now)
-        return True
-
-
-class Fixed:
-    """How many of each numbered window."""
-
-    def __init__(self, limit, window=60):
-        self.limit, self.window, self.used = limit, window, {}
-
-    def take(self, now):
-        number = math.floor(now / self.window)
-        if self.used.get(number, 0) >= self.limit:
-            return False
-        self.used[number] = self.used.get(number, 0) + 1
-        return True
-
-
 class Finagle:
-    """Deposits of 1, retries that cost 1 / percent, each forgotten after ttl, above a reserve."""
+    """A deposit is 1000, a retry the whole number of 1000 / percent, each lost after ttl; above
+    a reserve."""
 
     def __init__(self, ttl=10, min_per_s=10, percent=0.2):
         self.ttl, self.events = ttl, []
-        self.cost = Fraction(percent)
-        self.reserve = Fraction(min_per_s) * Fraction(ttl)
+        self.credit, self.cost = (1000, int(1000 / percent)) if percent else (0, 1)
+        self.reserve = min_per_s * ttl * self.cost
 
     def balance(self, now):
-        live = [amount for then, amount in self.events if then + self.ttl > now]
-        deposits = sum(1 for amount in live if amount > 0)
-        return max(0, math.floor(deposits * self.cost + self.reserve) - (len(live) - deposits))
+        live = sum(amount for then, amount in self.events if then + self.ttl > now)
+        return max(0, (live + self.reserve) // self.cost)
 
     def deposit(self, now):
-        self.events.append((now, 1))
+        self.events.append((now, self.credit))
 
     def withdraw(self, now):
         if self.balance(now) < 1:
             return False
-        self.events.append((now, -1))
+        self.events.append((now, -self.cost))
         return True
+
+
+class Brooker:
+    """Eighths of a token."""
+
+    def __init__(self, capacity=10, ratio=0.125, cost=1.0, initial=None):
+        self.most, self.ratio, self.cost = capacity, Fraction(ratio), Fraction(cost)
+        self.tokens = Fraction(capacity if initial is None else min(initial, capacity))
+
+    def success(self):
+        self.tokens = min(self.most, self.tokens + self.ratio)
+
+    def retry(self):
+        whole = self.tokens >= self.cost
+        self.tokens -= self.cost if whole else 0
+        return whole
+
+    def n(self):
+        return float(self.tokens)
 
 
 class Grpc:
@@ -247,6 +178,14 @@ class Cubic:
     def throttled(self, rate, now):
         self.peak, self.fall = rate, now
         return self.beta * rate
+
+
+class Envoy:
+    def __init__(self, budget_percent=20, min_retry_concurrency=3):
+        self.share, self.least = Fraction(budget_percent) / 100, min_retry_concurrency
+
+    def allowed(self, calls, retries):
+        return retries < max(self.least, math.floor(calls * self.share))
 
 
 def hedged(attempts, max_attempts=5, delay=0.0, deadline=None):

@@ -1,6 +1,8 @@
 """Recorded behaviour of other libraries, played on our gauges."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -226,3 +228,77 @@ def test_a_file_that_is_none_is_one_line(tmp_path, capsys, text):
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert said[0].startswith(f"{file}: ")
+
+
+TAKE = {
+    "id": "A",
+    "kind": "sliding_log",
+    "config": {"limit": 1},
+    "steps": [["take", [0], {"return": True}]],
+}
+
+
+def test_items_that_are_none_do_not_end_the_others(tmp_path, capsys):
+    """Each has a line, by its place where it has no id; whatever it is, on one line."""
+    strange = [{"kind": "aimd"}, 5, None, [TAKE], {"id": "B\n\x1b[31m", "kind": "c\ud800"}]
+    file = tmp_path / "own.json"
+    file.write_text(json.dumps({"vectors": [*strange, TAKE]}), encoding="utf-8-sig")
+    assert main([str(file)]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "fail item 1: malformed: an item has an `id`",
+        *(f"fail item {number}: malformed: an item is an object" for number in (2, 3, 4)),
+        r"skip B\n\x1b[31m: not expressible here: the kind c\ud800",
+        "pass A",
+        "1 passed, 4 failed, 1 skipped",
+    ]
+
+
+def test_all_lists_of_a_file_are_played_and_repeated_ids_told(tmp_path, capsys):
+    """Vectors, items and a scorecard in one file; nothing of it is left out."""
+    file = tmp_path / "own.json"
+    card = {"S04 503 persistent": {"direct": "safe 1p/0f 0.0"}}
+    file.write_text(json.dumps({"vectors": [TAKE], "items": [TAKE], "scorecard": card}))
+    assert main([str(file)]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines() == [
+        "pass A",
+        "pass A",
+        "pass S04/direct",
+        "3 passed, 0 failed, 0 skipped",
+    ]
+    assert told.err.splitlines() == [f"{file}: the id 'A' stands for several items"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"vectors": []}', "no items"),
+        ('{"scorecard": {}}', "no items"),
+        ('{"vectors": {}}', "`vectors` is no list of items"),
+        ('{"scorecard": [1]}', "`scorecard` is no object of faults"),
+        ('{"setup": 5, "scorecard": {}}', "`setup` is no text"),
+        ('{"vectors": [], "vectors": [{"id": 1}]}', "the key 'vectors' stands twice"),
+        ("", "Expecting value"),
+        ("NaN", "no items"),
+    ],
+)
+def test_a_file_without_items_is_no_success(tmp_path, capsys, text, said):
+    """Nothing that was played is no proof of anything."""
+    file = tmp_path / "none.json"
+    file.write_text(text, encoding="utf-8")
+    assert main([str(file)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{file}: ")
+    assert said in line
+
+
+def test_the_command_may_be_asked_how_it_is_called_and_its_reader_may_leave(tmp_path, capsys):
+    """Status 0 for help; and no traceback where nobody reads on."""
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: ")
+    file = tmp_path / "own.json"
+    file.write_text(json.dumps({"vectors": [TAKE | {"id": str(n)} for n in range(20_000)]}))
+    command = [sys.executable, "-m", "simroute.testing.conformance", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""

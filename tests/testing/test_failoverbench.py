@@ -114,7 +114,7 @@ def test_a_cell_that_is_none_is_told():
     strange = [base, base | {"fault": "S99", "published": "safe 1p/0f 0.0"}]
     strange.append(base | {"system": "elsewhere", "published": "safe 1p/0f 0.0"})
     assert [(each.word, each.why) for each in judge(strange)] == [
-        ("fail", "malformed: ValueError no cell: 'well'"),
+        ("fail", "malformed: no cell: 'well'"),
         ("skip", "not expressible here: the fault S99"),
         ("skip", "not expressible here: a system without a preset: elsewhere"),
     ]

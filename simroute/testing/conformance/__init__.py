@@ -4,7 +4,7 @@ simroute.testing.conformance FILE…`
 One line an item: pass, fail with the first step that differs, or skip with the behaviour that our
 parameters do not express; at last how many of each. An item whose behaviour is marked as a `quirk`
 passes also where ours is another, and says so. Exit status 1 when one fails, 2 when a file cannot
-be read. The files: an
+be read or holds nothing to play. The files: an
 object whose `vectors` have a `family` (breakers) or a `kind` (limits, budgets, back-offs), or whose
 `items` are runs of the LiteLLM router, or whose `scorecard` is that of failoverbench.
 """
@@ -14,60 +14,116 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from simroute.testing.conformance.breakers import play_breaker
 from simroute.testing.conformance.failoverbench import cells, play_cell
 from simroute.testing.conformance.limits import play_limit
 from simroute.testing.conformance.litellm import play_litellm
-from simroute.testing.conformance.verdict import Config, Differs, Inexpressible, Verdict
+from simroute.testing.conformance.verdict import (
+    Config,
+    Differs,
+    Inexpressible,
+    Malformed,
+    Verdict,
+    short,
+)
 
 __all__ = ["Verdict", "judge", "read_items"]
 
 
 QUIRK = "quirk not imitated"
+LISTS = "vectors", "items"
 
 
-def read_items(file: Path) -> list[Config]:
-    """The items of a file. Raises ValueError with one line when it holds none."""
+def read_items(file: Path) -> list[Any]:
+    """The items of a file, in order; what is none is left to `judge`. Raises ValueError with one
+    line when nothing in it can be one."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8-sig"), object_pairs_hook=_object)
     except RecursionError:
         raise ValueError(f"{file}: is nested too deeply") from None
     except (OSError, ValueError) as error:
         raise ValueError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
-    if isinstance(content, dict) and isinstance(content.get("scorecard"), dict):
-        for title, systems in content["scorecard"].items():
-            if not title.split() or not isinstance(systems, dict):
-                raise ValueError(f"{file}: scorecard[{title!r}]: not a fault with cells by system")
-        return cells(content)
-    items = content.get("vectors", content.get("items")) if isinstance(content, dict) else None
-    if not isinstance(items, list) or not all(
-        isinstance(item, dict) and "id" in item for item in items
-    ):
-        raise ValueError(f"{file}: no list of items under `vectors` or `items`")
-    return items
+    found: list[Any] = []
+    if isinstance(content, dict):
+        for key in LISTS:
+            if key in content and not isinstance(content[key], list):
+                raise ValueError(f"{file}: `{key}` is no list of items")
+            found += content.get(key, [])
+        found += _cells(file, content)
+    if not any(isinstance(item, dict) and "id" in item for item in found):
+        raise ValueError(
+            f"{file}: no items: they stand under `vectors` or `items`, each with an `id`, "
+            "or as cells under `scorecard`"
+        )
+    return found
 
 
-def judge(items: list[Config]) -> Iterator[Verdict]:
+def _object(pairs: list[tuple[str, Any]]) -> Config:
+    """An object of which nothing is lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return found
+
+
+def _cells(file: Path, content: Config) -> list[Config]:
+    if "scorecard" not in content:
+        return []
+    if not isinstance(content["scorecard"], dict):
+        raise ValueError(f"{file}: `scorecard` is no object of faults")
+    if not isinstance(content.get("setup") or "", str):
+        raise ValueError(f"{file}: `setup` is no text")
+    for title, systems in content["scorecard"].items():
+        if not title.split() or not isinstance(systems, dict):
+            raise ValueError(f"{file}: scorecard[{title!r}]: not a fault with cells by system")
+    return cells(content)
+
+
+def repeated(items: list[Any]) -> list[str]:
+    """Ids that stand for more than one item."""
+    ids = [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
+    return sorted({each for each in ids if ids.count(each) > 1}) if len(set(ids)) < len(ids) else []
+
+
+def judge(items: list[Any]) -> Iterator[Verdict]:
     """One verdict an item, in order."""
-    for item in items:
+    for number, item in enumerate(items, 1):
+        name = _name(item, number)
         try:
+            if not isinstance(item, dict):
+                raise Malformed("an item is an object")
+            if "id" not in item:
+                raise Malformed("an item has an `id`")
             _play(item)
         except Inexpressible as behaviour:
-            yield Verdict(item["id"], "skip", f"not expressible here: {behaviour}")
+            yield Verdict(name, "skip", f"not expressible here: {behaviour}")
         except Differs as difference:
             if item.get("quirk"):
-                yield Verdict(item["id"], "pass", QUIRK)
+                yield Verdict(name, "pass", QUIRK)
             else:
-                yield Verdict(item["id"], "fail", str(difference))
+                yield Verdict(name, "fail", str(difference))
+        except Malformed as wrong:
+            yield Verdict(name, "fail", f"malformed: {wrong}")
         except Exception as error:  # whatever an item makes of itself, the others are judged
-            yield Verdict(item["id"], "fail", f"malformed: {type(error).__name__} {error}")
+            yield Verdict(name, "fail", f"malformed: {type(error).__name__} {short(error)}")
         else:
-            yield Verdict(item["id"], "pass")
+            yield Verdict(name, "pass")
+
+
+def _name(item: Any, number: int) -> str:
+    """Its id, or which of the file it is."""
+    given = item.get("id") if isinstance(item, dict) else None
+    return short(given) if given is not None and given != "" else f"item {number}"
 
 
 def _play(item: Config) -> None:
     if "family" in item:
+        if not isinstance(item["family"], str):
+            raise Malformed(f"the family {short(item['family'])} is no word")
         play_breaker(item)
     elif "kind" in item:
         play_limit(item)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from pathlib import Path
 
-from simroute.testing.conformance import judge, read_items
+from simroute.testing.conformance import judge, read_items, repeated
+
+USAGE = "usage: python -m simroute.testing.conformance FILE…"
 
 
 def main(files: list[str]) -> int:
     """Print the verdicts of all files; 0, 1 when an item fails, 2 when a file is none."""
-    if not files:
-        sys.stderr.write("usage: python -m simroute.testing.conformance FILE…\n")
-        return 2
+    if not files or {"-h", "--help"} & set(files):
+        (sys.stdout if files else sys.stderr).write(f"{USAGE}\n")
+        return 0 if files else 2
     words: Counter[str] = Counter()
     unreadable = False
     for file in files:
@@ -23,6 +26,8 @@ def main(files: list[str]) -> int:
             sys.stderr.write(f"{error}\n")
             unreadable = True
             continue
+        for name in repeated(items):
+            sys.stderr.write(f"{file}: the id {name!r} stands for several items\n")
         for verdict in judge(items):
             words[verdict.word] += 1
             sys.stdout.write(f"{verdict}\n")
@@ -31,4 +36,10 @@ def main(files: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    sys.exit(status)

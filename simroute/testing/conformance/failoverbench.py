@@ -25,7 +25,7 @@ from simroute.testing.conformance.failover_systems import (
     system_of,
 )
 from simroute.testing.conformance.faults import WELL, Answer, Fault, fault_of
-from simroute.testing.conformance.verdict import Config, Differs
+from simroute.testing.conformance.verdict import Config, Differs, Malformed, short
 from simroute.worlds.live.request import LiveRequest
 from simroute.worlds.live.streams import HeardRest
 from simroute.worlds.live.world import LiveWorld
@@ -83,7 +83,9 @@ class Result:
 
 
 def parse(published: str) -> Result:
-    """A cell of the scorecard. Raises ValueError for one that is none."""
+    """A cell of the scorecard. Raises Malformed for one that is none."""
+    if not isinstance(published, str):
+        raise Malformed(f"no cell: {short(published)}")
     several = re.match(
         r"(\w+) (\d+)/(\d+) served(?:, back(?: on primary)? (?:\+([\d.]+) ?s|never))?"
         r"(?:, (\d+) primary attempts)?$",
@@ -101,7 +103,7 @@ def parse(published: str) -> Result:
         r"(\w+) (\d+)p/(\d+)f(?: gap ([\d.]+))?(?: total)? ([\d.]+)( TRUNCATED)?$", published
     )
     if not single:
-        raise ValueError(f"no cell: {published!r}")
+        raise Malformed(f"no cell: {published!r}")
     verdict, primary_, fallback, gap, total, _ = single.groups()
     return Result(
         verdict,

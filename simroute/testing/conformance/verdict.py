@@ -1,9 +1,9 @@
-"""How an item ended, and the two ways in which it may not pass."""
+"""How an item ended, and the ways in which it may not pass."""
 
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
+import re
 from typing import Any, NamedTuple
 
 Config = dict[str, Any]
@@ -17,13 +17,21 @@ class Verdict(NamedTuple):
     why: str = ""
 
     def __str__(self) -> str:
-        if self.word == "pass":
-            return f"pass {self.id} ({self.why})" if self.why else f"pass {self.id}"
-        return f"{self.word} {self.id}: {self.why}" if self.why else f"{self.word} {self.id}"
+        """One line, whatever a file has put into it."""
+        told = f"{self.word} {self.id}"
+        if self.why:
+            told = f"{told} ({self.why})" if self.word == "pass" else f"{told}: {self.why}"
+        return "".join(
+            mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in told
+        )
 
 
 class Inexpressible(Exception):
     """Our parameters have no word for it; the message says for what."""
+
+
+class Malformed(ValueError):
+    """An item is none of its form; the message says where."""
 
 
 class Differs(Exception):
@@ -36,44 +44,36 @@ def skip_if(condition: object, behaviour: str) -> None:
         raise Inexpressible(behaviour)
 
 
-ALIASES = {
-    "backoff_ratio": "backoff",
-    "initial_limit": "initial",
-    "long": "long_window",
-    "max_limit": "max",
-    "min_limit": "min",
-    "probe": "probe_multiplier",
-    "queue": "queue_size",
-    "rtt_tolerance": "tolerance",
-    "scale_constant": "c",
-    "start_time": "t0",
-    "starting_max_rate": "w",
-    "token_ratio": "ratio",
-    "w_max": "w",
-}
-"""What a library calls a field -> what items call it; either will do."""
-
-
-def settings(config: Config, *required: str, **defaults: Any) -> SimpleNamespace:
-    """A configuration's fields, those that it leaves out, or gives as null, at their defaults.
-    Raises KeyError for a required one that is missing; skips the item for one that is unknown."""
-    config = {
-        key if key in defaults else ALIASES.get(key, key): value for key, value in config.items()
-    }
-    for key in config:
-        skip_if(key not in required and key not in defaults, f"the field {key}")
-    config = {key: value for key, value in config.items() if value is not None}
-    fields = {key: config[key] for key in required}
-    return SimpleNamespace(**fields, **{key: config.get(key, defaults[key]) for key in defaults})
+def list_of(item: Config, key: str) -> list[Any]:
+    """A list that an item must have. Raises Malformed where there is none."""
+    value = item.get(key)
+    if not isinstance(value, list):
+        raise Malformed(f"`{key}` is no list" if key in item else f"there is no `{key}`")
+    return value
 
 
 def check_equal(what: str, came: Any, expected: Any) -> None:
-    """Equal; numbers to a relative 1e-9, so that only rounding is forgiven."""
-    numbers = all(
-        isinstance(value, (int, float)) and not isinstance(value, bool)
-        for value in (came, expected)
-    )
-    if not (
-        math.isclose(came, expected, rel_tol=1e-9, abs_tol=1e-9) if numbers else came == expected
-    ):
-        raise Differs(f"{what}: expected {expected}, came {came}")
+    """Equal; numbers to a relative 1e-9, or to half of the last place to which they are written, if
+    there are at least four of them, so that only rounding is forgiven."""
+    if is_number(came) and is_number(expected):
+        places = re.search(r"\.(\d{4,})$", repr(expected))
+        rounded = 0.5001 * 10.0 ** -len(places[1]) if places else 0.0
+        equal = math.isclose(came, expected, rel_tol=1e-9, abs_tol=max(1e-9, rounded))
+    else:
+        equal = came == expected
+    if not equal:
+        raise Differs(f"{what}: expected {short(expected)}, came {short(came)}")
+
+
+def is_number(value: object) -> bool:
+    """An int or float; a truth value is none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def short(value: object) -> str:
+    """A value in a line."""
+    text = str(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+
+
+MOST_SHOWN = 200
