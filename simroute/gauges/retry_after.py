@@ -14,9 +14,11 @@ from simroute.gauges.backoff import raised
 class RetryAfterRule:
     """How Retry-After is obeyed.
 
-    As clients do (each with `max_retry_after: 60s`): OpenAI's and Anthropic's SDKs {sets: pause,
-    beyond: ignore}; LiteLLM's router the same with {whole: true}; Portkey {sets: pause, total: 60s,
-    statuses: [429], ends_backoff: true, last_pause: true}; botocore {adds: 5s, beyond: cap}.
+    As clients do (each with `max_retry_after: 60s`): OpenAI's and Anthropic's SDKs until summer
+    2026 {sets: pause, beyond: ignore}, since then {sets: pause} up to 120 s (openai 2.52), or
+    whatever is asked (anthropic 1.6); LiteLLM's router {sets: pause, beyond: ignore, whole: true};
+    Portkey {sets: pause, total: 60s, statuses: [429], ends_backoff: true, last_pause: true};
+    botocore {adds: 5s, beyond: cap}.
     """
 
     sets: Annotated[

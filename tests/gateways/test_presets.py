@@ -9,6 +9,7 @@ from simroute import api
 from simroute.config import catalogue, yaml_reader
 from simroute.config.loading import load_layers
 from simroute.gauges.backoff import Backoff
+from simroute.gauges.retry_after import RetryAfterRule
 from simroute.policies.fallback import Fallback
 from simroute.policies.timeout import Timeout
 from simroute.testing import Step, play
@@ -146,11 +147,34 @@ def test_sdks_try_twice_more_with_pauses_of_three_quarters_to_all_of_a_half_and_
     assert 0.75 <= starts[2] - starts[1] <= 1.0
 
 
-@pytest.mark.parametrize(("asked", "low", "high"), [(2.0, 2.0, 2.0), (61.0, 0.375, 0.5)])
-def test_sdks_obey_retry_after_up_to_a_minute(asked, low, high):
-    """It replaces the pause; a longer one is ignored."""
-    found, _ = sends(layers_of("openai_sdk"), [Step(0.0, 429, asked), Step(0.0)])
+FORMER = {"max_retry_after": 60.0, "retry_after_rule": RetryAfterRule("pause", "ignore")}
+"""What the presets' words say of versions before openai 2.52 and anthropic 1.6."""
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "asked", "low", "high"),
+    [
+        ("openai_sdk", {}, 2.0, 2.0, 2.0),
+        ("openai_sdk", {}, 120.0, 120.0, 120.0),
+        ("langchain", {}, 120.0, 120.0, 120.0),
+        ("anthropic_sdk", {}, 7200.0, 7200.0, 7200.0),
+        ("openai_sdk", FORMER, 60.0, 60.0, 60.0),
+        ("openai_sdk", FORMER, 61.0, 0.375, 0.5),
+        ("anthropic_sdk", FORMER, 61.0, 0.375, 0.5),
+    ],
+)
+def test_sdks_obey_retry_after(name, changed, asked, low, high):
+    """It replaces the pause: up to two minutes, or however long; formerly one over a minute was
+    passed over."""
+    found, _ = sends(layers_of(name, **changed), [Step(0.0, 429, asked), Step(0.0)])
     assert low <= found[1][0] <= high
+
+
+def test_openais_sdk_gives_up_where_it_is_to_wait_over_two_minutes():
+    """LangChain asks its fallback then."""
+    answers = [Step(0.0, 429, 121.0), Step(0.0)]
+    assert sends(layers_of("openai_sdk"), answers)[0] == [(0.0, "a")]
+    assert sends(layers_of("langchain"), answers)[0] == [(0.0, "a"), (0.0, "b")]
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422])

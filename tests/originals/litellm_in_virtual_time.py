@@ -8,14 +8,11 @@ standard output. Each item has a process of its own, since what is called back i
 import asyncio
 import concurrent.futures
 import contextlib
-import datetime as dates
 import json
 import os
 import random
-import selectors
 import sys
 import threading
-import time
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 os.environ.setdefault("JITTER", "0")
@@ -24,92 +21,9 @@ os.environ["LITELLM_LOG"] = "CRITICAL"
 import httpx
 import litellm
 from litellm import Router
+from virtual_time import Clock, Loop, bend_time
 
-BEGIN = 1_700_000_040
-"""t = 0 as Unix time: the start of a minute."""
 TOKENS = 10, 20
-REAL = {name: getattr(time, name) for name in ("time", "monotonic", "perf_counter")}
-DATE = dates.datetime
-
-
-class Clock:
-    """Seconds since t = 0."""
-
-    now = 0.0
-
-
-class Selector(selectors.DefaultSelector):
-    """Where nothing is to be read, time passes at once."""
-
-    def select(self, timeout=None):
-        found = super().select(0)
-        if not found and timeout:
-            Clock.now += timeout
-        return found
-
-
-class Loop(asyncio.SelectorEventLoop):
-    """By the clock; what threads would do is done here and now."""
-
-    def __init__(self):
-        super().__init__(Selector())
-        self._clock_resolution = 1e-9
-
-    def time(self):
-        return Clock.now
-
-    def run_in_executor(self, executor, func, *args):
-        future = self.create_future()
-        try:
-            future.set_result(func(*args))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-
-class Meta(type(DATE)):
-    def __instancecheck__(cls, value):
-        return isinstance(value, DATE)
-
-
-class Date(DATE, metaclass=Meta):
-    """By the clock."""
-
-    @classmethod
-    def now(cls, tz=None):
-        return DATE.fromtimestamp(BEGIN + Clock.now, tz or dates.UTC).replace(
-            tzinfo=tz if tz is not None else None
-        )
-
-    @classmethod
-    def utcnow(cls):
-        return cls.now()
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source, handler):
-        return handler(DATE)
-
-
-FAKE = {
-    "time": lambda: BEGIN + Clock.now,
-    "monotonic": lambda: 1000.0 + Clock.now,
-    "perf_counter": lambda: 1000.0 + Clock.now,
-}
-
-
-def bend_time():
-    """In the standard modules and in all that hold a reference to them."""
-    swaps = {id(REAL[name]): FAKE[name] for name in REAL} | {id(DATE): Date}
-    for name, module in list(sys.modules.items()):
-        if name.split(".")[0] in ("litellm", "openai", "httpx", "httpcore"):
-            for key, value in list(vars(module).items()):
-                if id(value) in swaps:
-                    setattr(module, key, swaps[id(value)])
-    for name, fake in FAKE.items():
-        setattr(time, name, fake)
-    dates.datetime = Date
-
-
 START = threading.Thread.start
 
 
@@ -323,7 +237,7 @@ def apart(item):
         return told.strip() or json.dumps({"error": "it died"})
     try:
         os.close(read)
-        bend_time()
+        bend_time("litellm", "openai", "httpx", "httpcore")
         no_threads()
         loop = Loop()
         asyncio.set_event_loop(loop)

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from simroute.config.loading import load_layers
-from simroute.policies.timeout import Timeout
 from simroute.testing import play
 from tests.originals.portkey_gateway import PortkeyGateway, fault
 from tests.originals.scripted_provider import Answer, ScriptedProvider, pauses
@@ -129,8 +128,7 @@ def ours(made, script):
         retry_after=made["obeys"],
     )
     limit = made["limit"] or 3600.0
-    whole = layers["timeout"].total if made["streamed"] else limit
-    layers["timeout"] = Timeout(total=whole, first_token=limit)
+    layers["timeout"] = replace(layers["timeout"], unstreamed=limit, first_token=limit)
     steps = {name: [answer.step() for answer in script[name]] for name in names}
     log = play(layers, steps, streamed=made["streamed"])
     sends = sorted(log.attempts)
