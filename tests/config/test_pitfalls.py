@@ -60,6 +60,14 @@ def test_a_limit_on_first_tokens_is_nothing_to_whole_answers(notes):
     assert len(notes(line)) == 1
 
 
+def test_a_limit_on_whole_answers_is_nothing_to_streams(notes):
+    """Everything is streamed here, unless it is said otherwise."""
+    line, nothing = "timeout: {total: 30s, unstreamed: 1s}", ["scenario.workload.streamed=0"]
+    assert notes(line) == []
+    (said,) = notes(line, overrides=nothing)
+    assert said.startswith("timeout.unstreamed: 1 s is less than the median answer of a")
+
+
 @pytest.mark.parametrize(
     ("attempts", "targets", "more", "sends"),
     [(6, "[a, b]", "", 12), (5, "[a, b]", "", None), (6, "[a, b]", ", budget: {share: 0.1}", None)],
