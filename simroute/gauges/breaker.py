@@ -53,7 +53,7 @@ class BreakerState(BreakerRules, SharedBreaker):
     of_begun: `rate` is of the calls that began, those under way and those neither good nor bad
     included. trials_counted: what trials answer is among the numbers.
 
-    Source: Nygard, Release It! (2007), ch. 5; of libraries: testing.conformance.families.
+    Source: Nygard, Release It! (2007), ch. 5; of libraries: testing.conformance.libraries.
     """
 
     probe_limit: float = math.inf
@@ -87,7 +87,7 @@ class BreakerState(BreakerRules, SharedBreaker):
         self._watchful = self._watchful or self.judged_every is not None or self.of_begun
         self._timed = self._tumbles or self.judged_every is not None
         self._every = max(self.judged_every or math.inf, SHORTEST_LOOK)
-        self._stride = self._every * max(1.0, self.window // self._every // MOST_LOOKS)
+        self._stride = self._every * max(1, self.window // self._every // MOST_LOOKS)
         self._needed = self.successes + self.trial_failures
         if self.trial_calls is not None:
             self._needed = self.trial_calls
@@ -235,7 +235,7 @@ class BreakerState(BreakerRules, SharedBreaker):
             self._cooldown.forgive(self.forgiven_after or 0.0)
 
     def _fresh(self, now: float) -> Results:
-        starts = {"clock": 0.0, "closing": max(0.0, now), "call": None}
+        starts = {"clock": 0, "closing": max(0, now), "call": None}
         return count_results(self, starts[self.bucket_start])
 
     def _let_in(self, now: float) -> bool:
@@ -383,10 +383,10 @@ class BreakerState(BreakerRules, SharedBreaker):
     def _close(self, now: float) -> None:
         first = self.generation == 0
         if first or (self.forgets != "never" and self.recovery != "window"):
-            self.results, self._began, self.begun = self._fresh(now), max(0.0, now), 0
+            self.results, self._began, self.begun = self._fresh(now), max(0, now), 0
         self._of_trials = self._told = False
         self._cooldown.close()
-        self._next = max(0.0, now) + self._every
+        self._next = max(0, now) + self._every
 
     def _set_clock(self, now: float, wait: float | None) -> None:
         """From when on it may come back."""

@@ -44,6 +44,11 @@ class Window(Mergeable):
         """Whether the last call ended then or later, and failed."""
         return bool(self._results) and self._results[-1][1] and self._results[-1][0] >= then
 
+    @property
+    def slow_failed(self) -> int:
+        """How many of those last seen were slow and failed."""
+        return sum(failed and slow for _, failed, slow in self._results)
+
     def _trim(self, now: float) -> None:
         results = self._results
         while results and self._outdated(results[0][0], now):

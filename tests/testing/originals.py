@@ -120,7 +120,8 @@ class Resilience4j:
             if self.state == "half_open":
                 self.left += 1
         elif event == "manual":
-            if step["what"] == "half_open" and self.state == "closed":
+            illegal = {"closed": ("half_open",), "metrics_only": ("open", "half_open")}
+            if step["what"] in illegal.get(self.state, ()):
                 expect["error"] = "illegal transition"
             else:
                 self.by_hand(step["what"], t)
@@ -299,7 +300,8 @@ class Gobreaker:
             elif self.good_row >= self.most:
                 self.enter("closed", t)
         elif not good:
-            requests, failed = self.counts["requests"], self.counts["failed"]
+            requests = self.counts["requests"] - self.counts["excluded"]
+            failed = self.counts["failed"]
             trips = (
                 self.bad_row > self.in_a_row
                 if self.ratio is None
@@ -515,7 +517,7 @@ class Litellm:
         bad = self.seen("bad", t)
         calls = bad + self.seen("good", t)
         if self.alone:
-            return bad == calls >= 1000
+            return status in (401, 404) or bad == calls >= 1000
         return status in (401, 404, 429) or (calls >= 5 and bad / calls > 0.5)
 
     def do(self, step: Step) -> Step:
