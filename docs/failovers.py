@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from simroute.testing.conformance.failoverbench import cells, differences, parse, play_cell, results
+from simroute.testing.conformance.failoverbench import play_cell, results
+from simroute.testing.conformance.scorecard import cells, differences, parse
 from simroute.testing.conformance.verdict import Differs
 
 ROOT = Path(__file__).parent
@@ -42,9 +43,11 @@ jitter gives it: verdict and attempts exact, the first gap to a tenth, the total
 5 %. What is shown is the nearest draw: the middle of the jitter where that holds.
 
 Any file of this form is played: a fault is what its name says (a status, once or persistent, with
-`Retry-After 5 s`; `stream stalls after 20 tokens for 20 s`; `no response at all (60 s)`, ...), the
-set-up is what its `setup` says, as published where it says nothing, and a system is the preset of
-its name.
+`Retry-After 5 s`; `500 three times`; `stream stalls after 20 tokens for 20 s`; ...), the set-up and
+the tolerance are what its `setup` and `tolerance` say, as published where they say nothing, and a
+system is the preset of its name, version aside. Where a preset has the value that the benchmark
+sets, as its number of tries, its own counts. A cell that fails says which figures differ; what of
+`setup`, `tolerance` or `totals` is not understood, or not so, is told on stderr.
 """
 VERDICTS = """## The verdicts
 

@@ -12,14 +12,16 @@ object whose `vectors` have a `family` (breakers) or a `kind` (limits, budgets, 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from simroute.testing.conformance.breakers import play_breaker
-from simroute.testing.conformance.failoverbench import cells, play_cell
+from simroute.testing.conformance.failoverbench import play_cell
 from simroute.testing.conformance.limits import play_limit
 from simroute.testing.conformance.litellm import play_litellm
+from simroute.testing.conformance.scorecard import cells, remarks
 from simroute.testing.conformance.verdict import (
     Config,
     Differs,
@@ -39,6 +41,11 @@ LISTS = "vectors", "items"
 def read_items(file: Path) -> list[Any]:
     """The items of a file, in order; what is none is left to `judge`. Raises ValueError with one
     line when nothing in it can be one."""
+    return read_file(file)[0]
+
+
+def read_file(file: Path) -> tuple[list[Any], list[str]]:
+    """The items, and lines on what in the file nobody reads or is not so."""
     try:
         content = json.loads(file.read_text(encoding="utf-8-sig"), object_pairs_hook=_object)
     except RecursionError:
@@ -57,7 +64,8 @@ def read_items(file: Path) -> list[Any]:
             f"{file}: no items: they stand under `vectors` or `items`, each with an `id`, "
             "or as cells under `scorecard`"
         )
-    return found
+    said = list(remarks(content)) if "scorecard" in content else []
+    return found, [*said, *(f"the id {name!r} stands for several items" for name in _twice(found))]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Config:
@@ -83,10 +91,10 @@ def _cells(file: Path, content: Config) -> list[Config]:
     return cells(content)
 
 
-def repeated(items: list[Any]) -> list[str]:
+def _twice(items: list[Any]) -> list[str]:
     """Ids that stand for more than one item."""
-    ids = [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
-    return sorted({each for each in ids if ids.count(each) > 1}) if len(set(ids)) < len(ids) else []
+    ids = Counter(str(item["id"]) for item in items if isinstance(item, dict) and "id" in item)
+    return sorted(short(each) for each, times in ids.items() if times > 1)
 
 
 def judge(items: list[Any]) -> Iterator[Verdict]:

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from simroute.testing.conformance import judge, read_items, repeated
+from simroute.testing.conformance import judge, read_file
 
 USAGE = "usage: python -m simroute.testing.conformance FILE…"
 
@@ -21,13 +21,13 @@ def main(files: list[str]) -> int:
     unreadable = False
     for file in files:
         try:
-            items = read_items(Path(file))
+            items, remarks = read_file(Path(file))
         except ValueError as error:
             sys.stderr.write(f"{error}\n")
             unreadable = True
             continue
-        for name in repeated(items):
-            sys.stderr.write(f"{file}: the id {name!r} stands for several items\n")
+        for remark in remarks:
+            sys.stderr.write(f"{file}: {remark}\n")
         for verdict in judge(items):
             words[verdict.word] += 1
             sys.stdout.write(f"{verdict}\n")

@@ -3,6 +3,7 @@ and no layer's matter."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, Final, Literal
 
 from simroute.config import catalogue, yaml_reader
 from simroute.config.loading import build_layers
-from simroute.testing.conformance.faults import SetUp
+from simroute.testing.conformance.faults import PUBLISHED, Pauses, SetUp
 from simroute.testing.conformance.verdict import Inexpressible
 
 LONG = 3600.0
@@ -49,7 +50,13 @@ def _reads(setup: SetUp) -> Mapping[str, Any]:
 
 
 def _asks_again(setup: SetUp) -> Mapping[str, Any]:
-    return {"retry": {"attempts": setup.retries + 1}}
+    return {"retry": {"attempts": setup.retries + 1}} if setup.retries != PUBLISHED.retries else {}
+
+
+def _own_limit(setup: SetUp, *names: str) -> Mapping[str, Any]:
+    """Where the preset has the benchmark's limit by itself."""
+    given = dict.fromkeys(names, setup.timeout) if setup.timeout != PUBLISHED.timeout else {}
+    return {"timeout": {"total": LONG, **given}}
 
 
 def _sdk(setup: SetUp) -> Mapping[str, Any]:
@@ -57,7 +64,11 @@ def _sdk(setup: SetUp) -> Mapping[str, Any]:
 
 
 def _headers_alone(setup: SetUp) -> Mapping[str, Any]:
-    return {"timeout": {"total": LONG, "first_token": setup.timeout}, **_asks_again(setup)}
+    return {**_own_limit(setup, "first_token"), **_asks_again(setup)}
+
+
+def _whole_answers(setup: SetUp) -> Mapping[str, Any]:
+    return _own_limit(setup, "first_token", "between_chunks")
 
 
 def _silence_in_streams(setup: SetUp) -> Mapping[str, Any]:
@@ -68,20 +79,16 @@ def _silence_in_streams(setup: SetUp) -> Mapping[str, Any]:
 
 def _router(**more: Any) -> Sets:
     def sets(setup: SetUp) -> Mapping[str, Any]:
-        settings = {
-            "groups": {"main": ["first"], "backup": ["other_company"]},
-            "fallbacks": {"main": ["backup"]},
-            "num_retries": setup.retries,
-            "timeout": setup.timeout,
-            "profile": "1.109",
-        }
+        settings = {"timeout": setup.timeout, "profile": "1.109"}
+        if setup.retries != PUBLISHED.retries:
+            settings["num_retries"] = setup.retries
         return {"litellm": {**settings, **more}}
 
     return sets
 
 
 def _shared_session(setup: SetUp) -> Mapping[str, Any]:
-    return {**_reads(setup), "fallback": {"sticky": LONG}}
+    return {**_whole_answers(setup), "fallback": {"sticky": LONG}}
 
 
 LITELLM = _router()
@@ -99,7 +106,7 @@ SYSTEMS = {
     "litellm_proxy": System("litellm", LITELLM, strict=True),
     "portkey": System("portkey", _headers_alone, hides=True, head=HANDED_ON),
     "bifrost": System("bifrost", _silence_in_streams, head=READ_ON),
-    "dsh": System("dsh", _reads, strict=True, starts=0.95, cold=0.62),
+    "dsh": System("dsh", _whole_answers, strict=True, starts=0.95, cold=0.62),
     "dsh_shared_session": System("dsh", _shared_session, strict=True, starts=0.95, cold=0.62),
     "reference": System("reference", _nothing),
 }
@@ -109,21 +116,35 @@ OTHER_NAMES = {"openai_python": "openai_sdk", "no_gateway": "direct"}
 
 def system_of(name: str) -> System:
     """By its published name, version included; any other one is its preset as it is."""
-    plain = name.lower().replace("-", "_")
-    plain = OTHER_NAMES.get(plain, plain)
-    for known in sorted(SYSTEMS, key=len, reverse=True):
-        if plain == known or plain.startswith(f"{known}_"):
-            return SYSTEMS[known]
+    plain = re.sub(r"[^a-z0-9.]+", "_", name.lower()).strip("_")
     presets = catalogue.find("policies", "litellm").parent.glob("*.yaml")
-    if plain in {path.stem for path in presets}:
-        return System(plain, _nothing)
+    known = {path.stem: System(path.stem, _nothing) for path in presets} | SYSTEMS
+    known |= {other: known[system] for other, system in OTHER_NAMES.items()}
+    for each in sorted(known, key=len, reverse=True):
+        if plain == each or plain.startswith(f"{each}_"):
+            return known[each]
     raise Inexpressible(f"a system without a preset: {name}")
 
 
 def layers_of(system: System, setup: SetUp) -> dict[str, Any]:
-    """A preset's layers with the benchmark's settings."""
+    """A preset's layers with what the benchmark sets: where that is the preset's own value, the
+    preset's counts; a layer that the preset does not have is not made of it, but for a limit."""
     read = yaml_reader.read(catalogue.find("policies", system.preset)).data
     data = deepcopy({key: value for key, value in read.items() if key != "about"})
     for kind, keys in system.sets(setup).items():
-        data[kind] = {**(data.get(kind) or {}), **keys}
+        if kind in data or kind == "timeout":
+            data[kind] = {**(data.get(kind) or {}), **keys}
+    for pauses in setup.backoffs:
+        if "retry" in data and system.preset.startswith(pauses.system):
+            _set_pauses(data["retry"], pauses)
+    if not setup.fallbacks:
+        data.pop("fallback", None)
+        if "litellm" in data:
+            data["litellm"] = {**data["litellm"], "fallbacks": {}}
     return build_layers(data)
+
+
+def _set_pauses(retry: dict[str, Any], pauses: Pauses) -> None:
+    backoff = {**(retry.get("backoff") or {}), "initial": pauses.initial, "max": pauses.longest}
+    retry["backoff"] = backoff if pauses.spread else {**backoff, "jitter": "none"}
+    retry["retry_after"] = pauses.obeys

@@ -8,9 +8,8 @@ verdict exact, the first gap to the tenth that is published, the total within .3
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -25,7 +24,8 @@ from simroute.testing.conformance.failover_systems import (
     system_of,
 )
 from simroute.testing.conformance.faults import WELL, Answer, Fault, fault_of
-from simroute.testing.conformance.verdict import Config, Differs, Malformed, short
+from simroute.testing.conformance.scorecard import Result, differences, parse, tolerance_of
+from simroute.testing.conformance.verdict import Config, Differs, Inexpressible
 from simroute.worlds.live.request import LiveRequest
 from simroute.worlds.live.streams import HeardRest
 from simroute.worlds.live.world import LiveWorld
@@ -39,92 +39,54 @@ UNREADABLE = 422
 """Stands for a client's own error, which is no status and in no list of them."""
 FIRST = "S01"
 """The fault with which the published runs began."""
+CHOOSING = {"fallback", "litellm", "balance", "predict", "unify"}
+"""Layers that know somebody else to ask."""
 DRAWS = 120
 """Of the jitter, at most, until one is as published."""
 
 
-def cells(content: Config) -> list[Config]:
-    """The items of a scorecard: one for each fault and system."""
-    return [
-        {
-            "id": f"{title.split()[0]}/{system}",
-            "fault": title.split()[0],
-            "title": title.partition(" ")[2],
-            "system": system,
-            "setup": content.get("setup") or "",
-            "published": published,
-        }
-        for title, systems in content["scorecard"].items()
-        for system, published in systems.items()
-    ]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run, or a published cell, says; None where it does not. `back`: seconds from the
-    outage's end to the first request that the primary answered."""
-
-    verdict: str
-    primary: int | None = None
-    fallback: int | None = None
-    gap: float | None = None
-    total: float | None = None
-    served: tuple[int, int] | None = None
-    back: float | None = None
-
-    def __str__(self) -> str:
-        if self.served is not None:
-            answered, asked = self.served
-            back = "never" if self.back is None else f"+{self.back:.0f}s"
-            said = f"{self.verdict} {answered}/{asked} served, back {back}"
-            return said if self.primary is None else f"{said}, {self.primary} primary attempts"
-        gap = "" if self.gap is None else f" gap {self.gap:.1f}"
-        return f"{self.verdict} {self.primary}p/{self.fallback}f{gap} total {self.total:.1f}"
-
-
-def parse(published: str) -> Result:
-    """A cell of the scorecard. Raises Malformed for one that is none."""
-    if not isinstance(published, str):
-        raise Malformed(f"no cell: {short(published)}")
-    several = re.match(
-        r"(\w+) (\d+)/(\d+) served(?:, back(?: on primary)? (?:\+([\d.]+) ?s|never))?"
-        r"(?:, (\d+) primary attempts)?$",
-        published,
-    )
-    if several:
-        verdict, answered, asked, back, attempts = several.groups()
-        return Result(
-            verdict,
-            None if attempts is None else int(attempts),
-            served=(int(answered), int(asked)),
-            back=None if back is None else float(back),
-        )
-    single = re.match(
-        r"(\w+) (\d+)p/(\d+)f(?: gap ([\d.]+))?(?: total)? ([\d.]+)( TRUNCATED)?$", published
-    )
-    if not single:
-        raise Malformed(f"no cell: {published!r}")
-    verdict, primary_, fallback, gap, total, _ = single.groups()
-    return Result(
-        verdict,
-        int(primary_),
-        int(fallback),
-        None if gap is None else float(gap),
-        float(total),
-    )
-
-
 def play_cell(item: Config) -> None:
-    """Raises Differs when no draw gives what was published."""
-    wanted = parse(item["published"])
-    nearest: tuple[int, str] | None = None
-    for result in results(item):
-        off = differences(wanted, result)
-        if not off:
-            return
-        if nearest is None or len(off) < nearest[0]:
-            nearest = len(off), f"published {item['published']}, simulated {result}"
-    raise Differs(nearest[1] if nearest else "no run")
+    """Raises Differs when no draw gives what was published, with the figures of the nearest."""
+    if item["published"] is None:
+        raise Inexpressible("a cell that is empty")
+    wanted, tolerance = parse(item["published"]), tolerance_of(item.get("tolerance"))
+    nearest: tuple[list[str], Result] | None = None
+    try:
+        for result in results(item):
+            off = differences(wanted, result, tolerance)
+            if not off:
+                return
+            if nearest is None or len(off) < len(nearest[0]):
+                nearest = off, result
+    except RuntimeError as error:
+        if "takes an async function" not in str(error):
+            raise
+        raise Inexpressible(f"a policy that asks somebody: {error}") from None
+    if nearest is None:
+        raise Differs("no run")
+    off, result = nearest
+    figures = "; ".join(_told(figure, wanted, result) for figure in off)
+    raise Differs(f"{figures} (published {item['published']}, simulated {result})")
+
+
+NAMES = {
+    "primary": "attempts at the primary",
+    "fallback": "attempts at the fallback",
+    "back": "seconds to be back",
+}
+
+
+def _told(figure: str, wanted: Result, came: Result) -> str:
+    expected, found = (_shown(getattr(result, figure)) for result in (wanted, came))
+    return f"{NAMES.get(figure, figure)}: expected {expected}, came {found}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        return "/".join(map(str, value))
+    return f"{round(value, 3):g}" if isinstance(value, float) else str(value)
 
 
 def results(item: Config) -> Iterator[Result]:
@@ -137,25 +99,6 @@ def results(item: Config) -> Iterator[Result]:
         yield clock.run(run.play())
         if not jitter.asked:
             return
-
-
-def differences(wanted: Result, came: Result) -> list[str]:
-    """Names of figures that are not as published."""
-    off = []
-    for figure in ("verdict", "primary", "fallback", "served"):
-        published = getattr(wanted, figure)
-        if published is not None and published != getattr(came, figure):
-            off.append(figure)
-    close = {
-        "gap": 0.1,  # half of it rounding, half what it takes to connect
-        "total": 0.0 if wanted.total is None else max(0.3, 0.05 * wanted.total),
-        "back": 0.5 + 0.3,
-    }
-    for figure, tolerance in close.items():
-        published, ours = getattr(wanted, figure), getattr(came, figure)
-        if published is not None and (ours is None or abs(ours - published) > tolerance + 1e-9):
-            off.append(figure)
-    return off
 
 
 class Jitter:
@@ -183,7 +126,7 @@ class Run:
         self.lost = False
         free = Price(0.0, 0.0)
         layers = layers_of(system, self._setup)
-        self._has_backup = any(kind in ("fallback", "litellm") for kind in layers)
+        self._has_backup = bool(CHOOSING & layers.keys())
         self._world = LiveWorld(
             TARGETS,
             dict.fromkeys(TARGETS, free),
