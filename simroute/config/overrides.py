@@ -14,6 +14,8 @@ from simroute.errors import InputError, nearest
 from simroute.models import spec
 
 Data = dict[Any, Any]
+Named = dict[str, "Named | None"]
+"""Keys, and those below each; None: the key with all that is below it."""
 RESERVED = ("about", "tune")
 """Top-level keys of a policy file that are no layers."""
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -235,6 +237,8 @@ def _child(data: Any, name: str) -> Any:
 
 
 def _hydra(data: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """Hydra is shown what the overrides name and nothing else: it copies all that it is shown,
+    node by node and several times."""
     from hydra import compose as hydra_compose
     from hydra import initialize
     from hydra.core.config_store import ConfigStore
@@ -243,15 +247,53 @@ def _hydra(data: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    whole, named = _with_text_keys(data), _named(overrides)
     GlobalHydra.instance().clear()
-    ConfigStore.instance().store(name="simroute", node=OmegaConf.create(_with_text_keys(data)))
+    ConfigStore.instance().store(name="simroute", node=OmegaConf.create(_only(whole, named)))
     try:
         with initialize(version_base=None, config_path=None):
             composed = hydra_compose("simroute", overrides=overrides)
         container: Callable[..., Any] = OmegaConf.to_container
-        return container(composed, resolve=False)  # type: ignore[no-any-return]
+        return _put_back(whole, container(composed, resolve=False), named)  # type: ignore[no-any-return]
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(f"overrides: {str(error).splitlines()[0][:200]}") from None
+
+
+def _named(overrides: list[str]) -> Named:
+    """The keys that overrides name. Where one removes a key, all beside it: if another adds it
+    again, it stands behind them."""
+    tree: Named = {}
+    for text in overrides:
+        path, here = text.lstrip("+~").partition("=")[0].split("."), tree
+        if text.startswith("~"):
+            path = path[:-1]
+        for name in path[:-1]:
+            below = here.setdefault(name, {})
+            if below is None:
+                break
+            here = below
+        else:
+            here[path[-1]] = None
+    return tree
+
+
+def _only(data: Any, named: Named | None) -> Any:
+    """What is named, in mappings within mappings."""
+    if named is None or not isinstance(data, dict):
+        return data
+    return {key: _only(item, named[key]) for key, item in data.items() if key in named}
+
+
+def _put_back(data: Any, composed: Any, named: Named | None) -> Any:
+    """What has become of the named, among the rest: each key in its place, new ones last."""
+    if named is None or not isinstance(data, dict):
+        return composed
+    kept = {
+        key: _put_back(item, composed[key], named[key]) if key in named else item
+        for key, item in data.items()
+        if key not in named or key in composed
+    }
+    return kept | {key: item for key, item in composed.items() if key not in data}
 
 
 def _with_text_keys(value: Any) -> Any:

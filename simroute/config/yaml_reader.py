@@ -37,6 +37,8 @@ CONSTANTS = {
 }
 
 KeyPath = tuple[str, ...]
+_latest = ("", "")
+"""What was written last: the data, as Python writes it, and its text."""
 
 
 @dataclass
@@ -79,8 +81,14 @@ def read(path: Path, shown: str | None = None) -> Document:
 
 
 def dump(plain: dict[str, Any]) -> str:
-    """Plain data as YAML text, which `parse` reads back as it was."""
-    return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    """Plain data as YAML text, which `parse` reads back as it was. A command writes one and the
+    same configuration into several files: the latest text is kept."""
+    global _latest
+    data, (known, text) = repr(plain), _latest
+    if data != known:
+        text = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+        _latest = data, text
+    return text
 
 
 class _Dumper(yaml.SafeDumper):

@@ -69,9 +69,10 @@ class Choice(Aim):
 
     def costs(self, names: list[str], call: Call, world: World) -> dict[str, float]:
         """USD that the call is expected to cost at each of these."""
-        request = call.request
+        request, price = call.request, world.price
+        tokens = request.input_tokens
         length = self._lengths.expected(request.task, request.max_output_tokens)
-        return {name: world.price(name).of(request.input_tokens, length) for name in names}
+        return {name: price(name).of(tokens, length) for name in names}
 
     def learn_length(self, call: Call, world: World, final: Outcome) -> None:
         """How long answers are, from an answer."""

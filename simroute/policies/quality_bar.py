@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import sqrt
 from statistics import NormalDist
 from typing import Annotated
@@ -79,6 +80,7 @@ class QualityBar(Choice):
         return outcome.then(lambda final: self.learn_length(call, world, final))
 
 
+@lru_cache(1024)
 def lower_bound(share: float, number: int, confidence: float) -> float:
     """Wilson's lower bound of a share that was measured on so many examples."""
     z = NormalDist().inv_cdf(confidence)

@@ -24,7 +24,9 @@ class Experts:
         self._kernel, self._weather = kernel, weather
         self._codes = {name: code for code, name in enumerate(weather.tasks)}
         self._shares: dict[tuple[str, int | None], float] = {}
+        self._weights: dict[tuple[Any, ...], tuple[list[tuple[str, float]], float]] = {}
         self._evaluated: dict[tuple[Any, ...], tuple[float, int]] = {}
+        self._found: dict[tuple[Any, ...], dict[str, tuple[float, int]]] = {}
 
     async def classify(self, layer: str, call: Call, classifier: Classifier) -> str:
         request: Any = call.request
@@ -46,16 +48,43 @@ class Experts:
         request: Any = call.request
         charge(request, predictor.usd)
         await self._kernel.sleep(predictor.latency)
-        task = request.block.task[request.i] if predictor.knows_tasks else None
-        usual = [self._usual(name, task) for name in targets]
-        weight = predictor.weight(sum(p * (1 - p) for p in usual) / len(usual))
-        said = {}
-        for name, share in zip(targets, usual, strict=True):
-            quality = self._of_block(request, ("quality", name), self._qualities)
-            noise = self._of_block(request, ("predictor", name), self._noise)
-            surprise = predictor.skill * (quality - share) + noise * HALF
-            said[name] = share + weight * float(surprise) + predictor.bias.get(name, 0.0)
+        block, i = request.block, request.i
+        task = block.task[i] if predictor.knows_tasks else None
+        usual, weight = self._weigh(tuple(targets), predictor, task)
+        key = ("surprises", predictor.skill, predictor.knows_tasks)
+        surprises = block.draws.get(key)
+        if surprises is None:
+            surprises = block.draws[key] = {}
+        said, bias = {}, predictor.bias
+        for name, share in usual:
+            column = surprises.get(name)
+            if column is None:
+                column = surprises[name] = self._surprises(block.block, name, predictor)
+            said[name] = share + weight * column[i] + bias.get(name, 0.0)
         return said
+
+    def _weigh(
+        self, names: tuple[str, ...], predictor: Predictor, task: int | None
+    ) -> tuple[list[tuple[str, float]], float]:
+        """The usual quality of each of the targets, and how far a score moves it."""
+        key = names, task, predictor.skill
+        known = self._weights.get(key)
+        if known is None:
+            usual = [self._usual(name, task) for name in names]
+            weight = predictor.weight(sum(p * (1 - p) for p in usual) / len(usual))
+            known = self._weights[key] = list(zip(names, usual, strict=True)), weight
+        return known
+
+    def _surprises(self, block: Any, name: str, predictor: Predictor) -> list[float]:
+        """What the scores of a target say beyond the usual, of all requests of a block."""
+        usual: Any = self._usual(name, None)
+        if predictor.knows_tasks:
+            shares = [self._usual(name, task) for task in range(len(self._weather.tasks))]
+            usual = np.array(shares)[block.task]
+        quality = self._weather.deployments[name].answers.scores(block, 0)
+        noise = self._weather.questions.normals(block.question, block.questions, "predictor", name)
+        surprises: list[float] = (predictor.skill * (quality - usual) + noise * HALF).tolist()
+        return surprises
 
     def _usual(self, name: str, task: int | None) -> float:
         """The share of right answers when the run began, to a task or to all work."""
@@ -69,24 +98,32 @@ class Experts:
     async def evaluated(
         self, layer: str, call: Call, task: str, targets: Sequence[str], evaluation: Evaluation
     ) -> Mapping[str, tuple[float, int]]:
-        code, request = self._codes.get(task), call.request
+        code = self._codes.get(task)
         if code is None:
             return {}
         epoch = int(self._kernel.env.now // evaluation.every)
-        found = {}
-        for name in targets:
-            answers = self._weather.deployments[name].answers
-            if not answers.is_graded[code]:
-                continue
-            key = layer, task, name, epoch
-            if key not in self._evaluated:
-                charge(request, evaluation.usd * evaluation.examples)
-                share = answers.shares(epoch * evaluation.every)[code]
-                source = self._weather.streams.block("evaluation", task, name, block=epoch)
-                right = source.binomial(evaluation.examples, share)
-                self._evaluated[key] = right / evaluation.examples, evaluation.examples
-            found[name] = self._evaluated[key]
+        whole = layer, task, tuple(targets), epoch
+        found = self._found.get(whole)
+        if found is None:
+            found = self._found[whole] = {}
+            for name in targets:
+                if self._weather.deployments[name].answers.is_graded[code]:
+                    found[name] = self._evaluate(layer, call, task, name, epoch, evaluation)
         return found
+
+    def _evaluate(
+        self, layer: str, call: Call, task: str, name: str, epoch: int, evaluation: Evaluation
+    ) -> tuple[float, int]:
+        """What the layer's evaluation of this epoch says; the first who asks pays for it."""
+        key = layer, task, name, epoch
+        if key not in self._evaluated:
+            charge(call.request, evaluation.usd * evaluation.examples)
+            code, answers = self._codes[task], self._weather.deployments[name].answers
+            share = answers.shares(epoch * evaluation.every)[code]
+            source = self._weather.streams.block("evaluation", task, name, block=epoch)
+            right = source.binomial(evaluation.examples, share)
+            self._evaluated[key] = right / evaluation.examples, evaluation.examples
+        return self._evaluated[key]
 
     async def conclusion(self, call: Call, outcome: Outcome, common: float) -> Hashable:
         request: Any = call.request
@@ -108,12 +145,6 @@ class Experts:
 
     def _coins(self, block: Any, *key: str) -> np.ndarray:
         return self._weather.questions.uniforms(block.question, block.questions, *key)
-
-    def _noise(self, block: Any, *key: str) -> np.ndarray:
-        return self._weather.questions.normals(block.question, block.questions, *key)
-
-    def _qualities(self, block: Any, _: str, name: str) -> np.ndarray:
-        return self._weather.deployments[name].answers.scores(block, 0)
 
     def _coins_of_calls(self, block: Any, *key: Any) -> np.ndarray:
         draws: np.ndarray = self._weather.streams.block(*key, block=block.number).random(BLOCK)
