@@ -1,6 +1,7 @@
 """Items of limiters as anybody may write them: by hand from sources, with other names, with much
 left out, and such as are none."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -256,3 +257,44 @@ def test_what_belongs_to_another_form_is_not_ignored():
     """An expectation beside the steps would be read by nobody."""
     (verdict,) = judge([GOOD | {"expect": [1]}])
     assert verdict.why == "not expressible here: expect of a kind that is played in steps"
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["take", "take*7", "ok", "none", "error", -1, 0, 1, 1e300]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
+
+
+def places(value, path=()):
+    """Ways to everything within an item."""
+    yield path
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in pairs if isinstance(value, (dict, list)) else ():
+        if isinstance(inner, (dict, list)):
+            yield from places(inner, (*path, key))
+        else:
+            yield (*path, key)
+
+
+@given(st.data())
+@settings(max_examples=400)
+def test_whatever_stands_in_an_item_it_has_one_line_and_the_next_is_played(data):
+    """Anything in the place of anything, of any kind."""
+    short = [item for item in BY_HAND if len(str(item)) < 3000]
+    item = copy.deepcopy(data.draw(st.sampled_from(short)))
+    *path, last = data.draw(st.sampled_from([each for each in places(item) if each]))
+    inner = item
+    for key in path:
+        inner = inner[key]
+    inner[last] = data.draw(ANYTHING)
+    verdict, after = judge([item, GOOD])
+    assert verdict.word in ("pass", "fail", "skip")
+    assert str(verdict).isprintable()
+    assert len(str(verdict)) < 1000
+    assert str(after) == "pass A"

@@ -27,9 +27,10 @@ FOR_EVER = 1e9
 
 
 def play_hedge(item: Config) -> None:
-    """Play the item; raises `Differs`, `Inexpressible` or `Malformed`."""
+    """Play the item; raises `Differs`, `Inexpressible` or `Malformed`. throttled: no copy is sent,
+    since too much has failed."""
     given = settings("hedge", item.get("config") or {})
-    attempts = min(int(given.max_attempts), MOST_ATTEMPTS)
+    attempts = 1 if given.throttled else min(int(given.max_attempts), MOST_ATTEMPTS)
     layers: dict[str, Any] = {
         "hedge": Hedge(given.delay, None, attempts, (), None, max_retry_after=FOR_EVER)
     }

@@ -50,7 +50,12 @@ JITTERS: dict[Any, str] = {
     **dict.fromkeys(("decorrelated", "decorr", "decorrelated_jitter"), "decorrelated"),
     **dict.fromkeys(("proportional", "plus_minus", "plusminus"), "proportional"),
     "between": "between",
+    **dict.fromkeys(("openai", "anthropic", "sdk"), "sdk"),
+    "bifrost": "proportional",
+    "tensorzero": "tensorzero",
 }
+SPREADS = {"sdk": (1.0, 0.75), "tensorzero": (1.0, 2.0)}
+"""Jitters of clients that are d times something between, at the draws 0 and 1."""
 DECREASES = {"log10": None, "log": None, "half": 0.5, "halve": 0.5, "halving": 0.5}
 FIELDS: dict[str, dict[str, Field]] = {
     "token_bucket": {
@@ -189,10 +194,16 @@ FIELDS: dict[str, dict[str, Field]] = {
         "cap": Field(8.0, ("max_retry_delay", "max_delay", "max"), low=0),
         "jitter": Field(0.25, (), 0, 1),
     },
+    "litellm_delay": {
+        "base": Field(0.5, ("initial_retry_delay", "initial_delay", "initial"), low=0),
+        "cap": Field(8.0, ("max_retry_delay", "max_delay", "max"), low=0),
+        "jitter": Field(0.75, (), low=0),
+    },
     "hedge": {
         "max_attempts": Field(5, ("attempts", "max"), low=1),
         "delay": Field(0.0, ("hedging_delay", "hedge_delay"), low=0),
         "deadline": Field(None, ("timeout",), above=POSITIVE),
+        "throttled": Field(False, words={False: False, True: True}),
     },
 }
 

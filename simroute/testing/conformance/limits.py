@@ -19,7 +19,12 @@ from simroute.testing.conformance.limit_fields import (
 )
 from simroute.testing.conformance.limit_kinds import KINDS, NEVER, Operations
 from simroute.testing.conformance.limit_names import kind_of, operation_of
-from simroute.testing.conformance.pauses import play_aws_delay, play_backoff, play_sdk_delay
+from simroute.testing.conformance.pauses import (
+    play_aws_delay,
+    play_backoff,
+    play_litellm_delay,
+    play_sdk_delay,
+)
 from simroute.testing.conformance.verdict import (
     Config,
     Differs,
@@ -34,6 +39,7 @@ WHOLE: dict[str, Callable[[Config], None]] = {
     "aws_delay": play_aws_delay,
     "backoff": play_backoff,
     "hedge": play_hedge,
+    "litellm_delay": play_litellm_delay,
     "sdk_delay": play_sdk_delay,
 }
 """Kinds whose items are no steps."""
@@ -116,10 +122,12 @@ def _step(kind: str, operations: Operations, step: Step) -> None:
     figures = {key: operation_of(kind, key) for key in step.expected if key != "return"}
     for word, known in ((step.operation, name), *figures.items()):
         skip_if(known not in operations, word)
-    for _ in range(step.times):
+    wanted = step.expected.get("return")
+    one_each = wanted if isinstance(wanted, list) and len(wanted) == step.times else None
+    for number in range(step.times):
         came = _result(operations[name], step.arguments)
         if "return" in step.expected:
-            _compare(came, step.expected["return"])
+            _compare(came, wanted if one_each is None else one_each[number])
     for key, known in figures.items():
         came = _result(operations[known], step.arguments)
         check_equal(key, came, step.expected[key])

@@ -1,5 +1,5 @@
-"""Items of pauses between tries: exponential back-off with the field's jitters, that of botocore,
-and that of OpenAI's and Anthropic's SDKs."""
+"""Items of pauses between tries: exponential back-off with the field's jitters, and the pauses of
+botocore, of OpenAI's and Anthropic's SDKs, and of LiteLLM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from simroute.gauges.backoff import Backoff, raised
-from simroute.testing.conformance.limit_fields import number_of, settings
+from simroute.testing.conformance.limit_fields import SPREADS, number_of, settings
 from simroute.testing.conformance.verdict import (
     Config,
     Inexpressible,
@@ -26,9 +26,9 @@ OBEYED = 60.0
 def play_backoff(item: Config) -> None:
     """Pauses one after another, as many as are expected, or cases of their own."""
     given = settings("backoff", item.get("config") or {})
-    backoff = Backoff(
-        given.base, given.factor, given.cap, given.jitter, low=given.low, high=given.high
-    )
+    low, high = SPREADS.get(given.jitter, (given.low, given.high))
+    jitter: Any = "between" if given.jitter in SPREADS else given.jitter
+    backoff = Backoff(given.base, given.factor, given.cap, jitter, low=low, high=high)
     expect = list_of(item, "expect")
     if "cases" in item:
         for number, case, expected in _cases(item, u=1.0, attempt=1, previous=0.0):
@@ -68,6 +68,18 @@ def play_sdk_delay(item: Config) -> None:
         pause = backoff.delay(case.attempt, case.u) * (1 - given.jitter * case.u)
         obeys = asked is not None and 0 < asked <= OBEYED
         check_equal(f"pause {number}", asked if obeys else pause, expected)
+
+
+def play_litellm_delay(item: Config) -> None:
+    """Whole seconds that a provider asks for, up to a minute, or the pause; and J more by
+    chance."""
+    given = settings("litellm_delay", item.get("config") or {})
+    backoff = Backoff(given.base, 2.0, given.cap, "none", added=given.jitter)
+    for number, case, expected in _cases(item, u=0.0, attempt=1, retry_after=None):
+        asked = case.retry_after
+        obeys = asked is not None and 0 < asked <= OBEYED and asked == int(asked)
+        pause = asked if obeys else backoff.delay(case.attempt, case.u)
+        check_equal(f"pause {number}", pause + backoff.added * case.u, expected)
 
 
 OTHER_WORDS = {"prev": "previous", "n": "attempt", "throttled": "throttling"}
