@@ -17,11 +17,15 @@ T = TypeVar("T")
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time stands still while anything is ready."""
+    """Time stands still while anything is ready.
 
-    def __init__(self, start: float = 0.0) -> None:
+    together: seconds within which timers are due at once, as asyncio's own loop has it: whoever
+    waits for one of them goes on when all have been handed out.
+    """
+
+    def __init__(self, start: float = 0.0, together: float = 0.0) -> None:
         super().__init__()
-        self._virtual = start
+        self._virtual, self._together = start, together
         self._timers: list[tuple[float, int, int, asyncio.TimerHandle]] = []
         self._set = count()
 
@@ -56,6 +60,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if not handle.cancelled():
                 self._virtual = max(self._virtual, when)
                 ready.append(handle)
+        while self._together and self._timers:
+            if self._timers[0][0] > self._virtual + self._together:
+                break
+            ready.append(heappop(self._timers)[3])
         if not ready:
             raise RuntimeError("nothing will ever happen: every task waits, and no timer is set")
         for _ in range(len(ready)):
@@ -64,9 +72,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 handle._run()
 
 
-def run(main: Coroutine[Any, Any, T], start: float = 0.0) -> T:
+def run(main: Coroutine[Any, Any, T], start: float = 0.0, together: float = 0.0) -> T:
     """Run a coroutine in virtual time."""
-    loop = VirtualLoop(start)
+    loop = VirtualLoop(start, together)
     try:
         return loop.run_until_complete(main)
     finally:

@@ -7,8 +7,8 @@ import pytest
 
 from fakes import Ask, FakeWorld, Reply
 from simroute.config.advice import own_mistakes
+from simroute.gateways.litellm.deployment import Deployment
 from simroute.gateways.litellm.router import LiteLLM
-from simroute.gateways.litellm.selection import Deployment
 from simroute.testing import Step, play
 from simroute.testing.conformance import read_items
 from simroute.testing.conformance.litellm import compare_run, profile_of

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, reject, settings
 
-from simroute.gateways.litellm.selection import Selection
+from simroute.gateways.litellm.strategies import Lots
 from simroute.testing.conformance.litellm import compare_run, profile_of
 from simroute.testing.conformance.verdict import Differs
 from tests.originals.litellm_items import items
@@ -67,13 +67,18 @@ def original(request):
 @pytest.fixture
 def lots(monkeypatch):
     """Among how many the Router drew, each time."""
-    drawn, shuffled = [], Selection._shuffled
+    drawn, among, by_weight = [], Lots.among, Lots.by_weight
 
-    def noted(self, choice):
-        drawn.append(len(choice.names))
-        return shuffled(self, choice)
+    def noted(self, count):
+        drawn.append(count)
+        return among(self, count)
 
-    monkeypatch.setattr(Selection, "_shuffled", noted)
+    def weighed(self, weights):
+        drawn.append(sum(weight > 0 for weight in weights))
+        return by_weight(self, weights)
+
+    monkeypatch.setattr(Lots, "among", noted)
+    monkeypatch.setattr(Lots, "by_weight", weighed)
     return drawn
 
 

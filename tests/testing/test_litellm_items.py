@@ -24,9 +24,10 @@ GROUPS = [entry("g", "a"), entry("h", "b")]
 def run(attempts, finals, upstream=FAILS, models=GROUPS[:1], **others):
     """An item; what is not given is left out of it."""
     requests = others.pop("requests", [{"model": "g", **others.pop("asked", {})}])
+    environment = others.pop("env", {"JITTER": "0"})
     return {
         "id": "A",
-        "env": {"JITTER": "0"},
+        "env": environment,
         "model_list": models,
         "upstream": upstream,
         "requests": requests,
@@ -281,10 +282,15 @@ def test_fields_that_no_recorded_run_has(name):
 @pytest.mark.parametrize(
     ("others", "why"),
     [
-        ({"models": [entry("g", "a", max_budget=1.0)]}, "the parameter max_budget of a deployment"),
+        ({"models": [entry("g", "a", silent_model="h")]}, "the parameter silent_model of a"),
         (kwargs(tags=["x"]), "a request's own tags"),
         ({"router_settings": {"routing_strategy_args": {"cache": 1}}}, "the setting cache of"),
-        ({"router_settings": {"enable_tag_filtering": True}}, "the setting enable_tag_filtering"),
+        ({"router_settings": {"enable_health_check_routing": True}}, "the setting enable_health"),
+        ({"asked": {"max_tokens": 3}}, "a request's max_tokens"),
+        ({"upstream": {"a": [{"sse_error": 1}]}}, "an upstream's sse_error"),
+        ({"upstream": {"a": [{"status": 400, "body": "odd"}]}}, "an upstream's body odd"),
+        ({"upstream": {"a": [{"error": "odd"}]}}, "an upstream's error odd"),
+        ({"env": {"JITTER": "0", "MAX_RETRY_DELAY": "3"}}, "the environment's MAX_RETRY_DELAY"),
     ],
 )
 def test_what_is_not_modelled_is_skipped_by_name(others, why):

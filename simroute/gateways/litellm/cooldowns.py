@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
+from simroute.gateways.litellm.entries import Entries
 from simroute.gateways.litellm.errors import COUNTED, ErrorClass
 
 MINUTE = 60.0
@@ -15,23 +16,35 @@ DEFAULT_ALLOWED = 3
 """Given, it counts as not given (1.83)."""
 
 
+INSTANT = 1e-7
+"""Seconds that the Router's clock cannot tell apart: it counts from 1970."""
+
+
 class Lasting:
-    """Sums that live for a time from their first amount on, as entries of the Router's cache do."""
+    """Sums that live for a time from their first amount on, as entries of the Router's cache do: at
+    its very end one still is, and an amount that comes right then renews its life."""
 
     def __init__(self) -> None:
         self._sums: dict[Hashable, tuple[float, float]] = {}
 
+    def forget(self, key: Hashable) -> None:
+        """As if nothing had ever been added."""
+        self._sums.pop(key, None)
+
     def get(self, now: float, key: Hashable) -> float:
         """What has been added to it in its present life."""
-        end, amount = self._sums.get(key, (now, 0.0))
-        return amount if now < end else 0.0
+        found = self._sums.get(key)
+        return 0.0 if found is None or now > found[0] + INSTANT else found[1]
 
     def add(self, now: float, key: Hashable, amount: float, life: float) -> float:
         """The sum with `amount`; a new one lives for `life` seconds."""
-        end, before = self._sums.get(key, (now, 0.0))
-        if now >= end:
-            end, before = now + life, 0.0
-        self._sums[key] = end, before + amount
+        found = self._sums.get(key)
+        if found is None or now >= found[0] - INSTANT:
+            before = 0.0 if found is None or now > found[0] + INSTANT else found[1]
+            self._sums[key] = now + life, before + amount
+        else:
+            before = found[1]
+            self._sums[key] = found[0], before + amount
         return before + amount
 
 
@@ -72,18 +85,52 @@ class Cooldowns:
         self._allowed = DEFAULT_ALLOWED if allowed is None else allowed
         self._until: dict[str, float] = {}
         self._fails, self._passes, self._counts = Lasting(), Lasting(), Lasting()
+        self.written = -1.0
+        self._entries: Entries | None = None
+
+    def share_a_cache(self) -> None:
+        """There are so many deployments that their entries may drive each other out."""
+        self._entries = Entries(self._forget)
+
+    def _forget(self, kind: str, name: str) -> None:
+        if kind == "cold":
+            self._until.pop(name, None)
+        elif kind in ("passes", "fails"):
+            (self._passes if kind == "passes" else self._fails).forget(name)
 
     def is_cold(self, now: float, name: str) -> bool:
-        """Whether it is left out; at the very end it still is."""
-        return now <= self._until.get(name, -1.0)
+        """Whether it is left out; at the very end it still is, unless that moment has written
+        anything into the cache, which throws out what has ended."""
+        until = self._until.get(name)
+        if until is None or now > until + INSTANT:
+            return False
+        return now < until - INSTANT or self.written < until - INSTANT
+
+    def used(self, now: float, name: str) -> None:
+        """A call is about to be made."""
+        self._write(now, "used", name)
+
+    def _write(self, now: float, kind: str, name: str) -> None:
+        self.written = now
+        if self._entries is not None:
+            self._entries.put(now, kind, name, MINUTE)
 
     def passed(self, now: float, name: str) -> None:
         """A call succeeded."""
+        self._write(now, "passes", name)
         self._passes.add(now, name, 1.0, MINUTE)
 
     def failed(self, now: float, name: str, failure: Failure) -> float | None:
         """Seconds for which it is left out from now on, if this failure decides so."""
+        self._write(now, "fails", name)
         self._fails.add(now, name, 1.0, MINUTE)
+        seconds = self.judged(now, name, failure)
+        if self._entries is not None:
+            self._entries.put(now, f"minute {now // MINUTE}", name, MINUTE)
+        return seconds
+
+    def judged(self, now: float, name: str, failure: Failure) -> float | None:
+        """The same of a failure that does not count in its minute's share."""
         if self._disabled or failure.kind not in COUNTED or failure.seconds <= 0:
             return None
         if not (self._by_count if self._tuned else self._by_share)(now, name, failure):
@@ -92,6 +139,8 @@ class Cooldowns:
         if self.is_cold(now, name):  # the first deadline stands
             end = min(end, self._until[name]) if self._late else self._until[name]
         self._until[name] = end
+        if self._entries is not None:
+            self._entries.put(now, "cold", name, end - now)
         return end - now
 
     def _by_count(self, now: float, name: str, failure: Failure) -> bool:

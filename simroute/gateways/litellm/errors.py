@@ -20,14 +20,16 @@ ErrorClass = Literal[
     "ContextWindowExceededError",
     "ContentPolicyViolationError",
 ]
-NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM = (
+NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM, NO_TAG = (
     "no deployment left",
     "no weight left",
     "over budget",
     "over rpm",
+    "no deployment with that tag",
 )
 """Errors of the Router itself, before any send: its RouterRateLimitError, ZeroDivisionError,
-ValueError, and RouterRateLimitErrorBasic."""
+ValueError, RouterRateLimitErrorBasic, and ValueError."""
+OWN = frozenset((NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM, NO_TAG))
 BY_STATUS: dict[int, ErrorClass] = {
     401: "AuthenticationError",
     403: "PermissionDeniedError",

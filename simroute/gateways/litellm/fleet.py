@@ -10,21 +10,30 @@ from simroute.core import Call, Outcome, Send, World, resolve
 from simroute.core.target import permits
 from simroute.core.value import value
 from simroute.gateways.litellm.cooldowns import MINUTE, Cooldowns, Failure, Lasting
+from simroute.gateways.litellm.deployment import Deployment
+from simroute.gateways.litellm.entries import EACH, MOST
 from simroute.gateways.litellm.errors import (
     AFTER_HEAD,
     NO_DEPLOYMENT,
     NO_WEIGHT,
     OVER_BUDGET,
     OVER_RPM,
+    ErrorClass,
     class_of,
 )
-from simroute.gateways.litellm.selection import Choice, Deployment, Latency, Selection
 from simroute.gateways.litellm.settings import Settings
 from simroute.gateways.litellm.slots import Slots
+from simroute.gateways.litellm.strategies import STRATEGIES, Answer, Choice, Known, Lots
+from simroute.gauges.keeping import Kept
+from simroute.gauges.store import Store
 
 LAYER = "litellm"
+ANSWERS, LIFE = 200, 600.0
+"""Of the cache: how many, and for how many seconds."""
 FIRST_DELAY, MOST_DELAY, MOST_ASKED = 0.5, 8.0, 60.0
 """Seconds: the first back-off, the longest, and the longest Retry-After that is obeyed."""
+COOLDOWN = 5.0
+"""Seconds, where `cooldown_time` is 0."""
 CLIENT_AGAIN, CLIENT_JITTER = (408, 409, 429), 0.25
 """Statuses below 500 after which OpenAI's client sends again, and the share by which its back-off
 may be shorter."""
@@ -48,8 +57,9 @@ class Fleet:
         late, latest = settings.profile != "1.83", settings.profile == "1.109"
         self._is = settings
         self._latest, self._late = latest, late
+        self._is_plain = settings.routing_strategy == "usage-based-routing"
         known, price = world.targets(), world.price
-        self.groups = {
+        self.groups: dict[str, list[str]] = {
             group: resolve(targets, known, price) or [next(iter(known))]
             for group, targets in (settings.groups or {"main": ("first",)}).items()
         }
@@ -68,19 +78,37 @@ class Fleet:
             else Slots(most)
             for name, each in self.known.items()
         }
+        self._seconds = settings.cooldown_time or COOLDOWN
         self.cooldowns = Cooldowns(
             settings.allowed_fails,
             settings.allowed_fails_policy,
-            settings.cooldown_time,
+            self._seconds,
             settings.disable_cooldowns,
             late,
             latest,
         )
-        latency = Latency(
-            settings.lowest_latency_buffer, settings.ttl, settings.max_latency_list_size
+        if len(self.known) * EACH > MOST:
+            self.cooldowns.share_a_cache()
+        told_strategy = Known(
+            self.known,
+            settings.lowest_latency_buffer,
+            settings.ttl,
+            settings.max_latency_list_size,
+            late,
         )
-        self._selection = Selection(settings.routing_strategy, self.known, latency, late)
+        self.strategy = STRATEGIES[settings.routing_strategy](told_strategy)
+        self._counts = self.strategy.counts
+        self._budgets = {
+            name: (each.max_budget, each.budget_duration)
+            for name, each in self.known.items()
+            if each.max_budget is not None and each.budget_duration is not None
+        }
+        self._has_budgets = bool(self._budgets or settings.provider_budget_config)
+        self._answers = Store(ANSWERS, LIFE, "fifo") if settings.cache_responses else None
+        self._is_filtered = self._has_budgets or settings.enable_pre_call_checks
         self._checked, self._spent = Lasting(), Lasting()
+        for provider, budget in settings.provider_budget_config.items():
+            self._spent.add(0.0, ("provider", provider), 0.0, budget.time_period)
 
     def named(self, name: str) -> str:
         """The group that a name stands for."""
@@ -101,45 +129,84 @@ class Fleet:
 
     async def send(self, wanted: Wanted) -> Outcome:
         """Asks one of them."""
-        call, world = wanted.call, wanted.world
+        world = wanted.world
         target = self._chosen(wanted)
         if isinstance(target, Outcome):
             return target
         slots = self._slots[target]
-        if slots is not None and slots.is_full and self._late:
+        if slots is None:
+            return await self._asked(wanted, target)
+        if slots.is_full and self._late:
             return Outcome.rejected(LAYER, 429, target)
-        self._selection.began(world.now(), target)
-        taken, outcome = False, None
+        await slots.take(world.gate)
         try:
-            if slots is not None:
-                await slots.take(world.gate)
-            taken, began = True, world.now()
-            limit = self._limit(self.known[target], call.request.streamed)
-            outcome = await self._sent(wanted, target, limit)
+            return await self._asked(wanted, target)
         finally:
-            if slots is not None and taken:
-                slots.give()
-            if outcome is None:
-                self._selection.ended(target)
-        first = world.now() - began
+            slots.give()
+
+    async def _asked(self, wanted: Wanted, target: str) -> Outcome:
+        """One of them, whose turn it is."""
+        world, strategy = wanted.world, self.strategy
+        began, outcome = world.now(), None
+        limit = self._limit(self.known[target], wanted.call.request.streamed)
+        if self._answers is not None and (known := self._known_answer(wanted, self._answers)):
+            self.cooldowns.passed(began, target)
+            return known
+        if not self._counts:
+            outcome = await self._sent(wanted, target, limit)
+        else:
+            if not strategy.admits(began, target):
+                return self._over_rpm(wanted, target)
+            strategy.began(began, wanted.name, target)
+            try:
+                outcome = await self._sent(wanted, target, limit)
+            finally:
+                if outcome is None:
+                    strategy.ended(world.now(), wanted.name, target)
         begun = outcome.rest is not None
         if begun:
             outcome = outcome.wrap(lambda rest: world.flowing(limit, rest, "timeout"))
-        return outcome.then(partial(self._learn, wanted, target, first, begun))
+        if self._answers is not None:
+            outcome = outcome.then(partial(self._keep, self._answers, wanted))
+        first = world.now()
+        return outcome.then(partial(self._learn, wanted, target, (began, first), begun))
+
+    # -- answers that are known ------------------------------------------------------------------
+
+    def _known_answer(self, wanted: Wanted, answers: Store) -> Outcome | None:
+        """A deployment has been chosen, and its slot taken, when the Router looks for one."""
+        request, world = wanted.call.request, wanted.world
+        kept: Kept | None = answers.get_at(world.now(), (wanted.name, request.key))
+        known = None if kept is None else kept.for_one(request.forbids, world.targets())
+        return None if known is None else Outcome(200, by=LAYER, cached="exact", answer=known)
+
+    def _keep(self, answers: Store, wanted: Wanted, outcome: Outcome) -> None:
+        call, world = wanted.call, wanted.world
+        if outcome.ok and outcome.answer is not None and world.may_keep(call, outcome, True):
+            key = wanted.name, call.request.key
+            answers.put(world.now(), key, Kept(outcome.answer, outcome.target))
+
+    def _over_rpm(self, wanted: Wanted, target: str) -> Outcome:
+        """It waited for its slot until others had used up the minute: a failure that cools."""
+        failure = self._failure(wanted, target, "RateLimitError", self._seconds)
+        self._cool(wanted, target, self.cooldowns.judged(wanted.world.now(), target, failure))
+        return Outcome.rejected(LAYER, 429, target, MINUTE)
 
     async def _sent(self, wanted: Wanted, target: str, limit: float) -> Outcome:
         """A send; in 1.83 as many more by the HTTP client as the deployment has retries, of which
         the Router does not know."""
         world, call = wanted.world, wanted.call.to(target)
         outcome = await self._bounded(world, limit, wanted.send(call))
-        most = 0 if self._late or call.once else self.known[target].num_retries or 0
-        for tries in range(most):
+        for tries in range(0 if call.once else self._client_retries(target)):
             if outcome.ok or not (outcome.status in CLIENT_AGAIN or outcome.status >= 500):
                 break
             pause = client_pause(outcome.retry_after, tries)
             await world.sleep(pause * (1 - CLIENT_JITTER * world.uniform("client", call)))
             outcome = await self._bounded(world, limit, wanted.send(call))
         return outcome
+
+    def _client_retries(self, target: str) -> int:
+        return 0 if self._late else self.known[target].num_retries or 0
 
     async def _bounded(self, world: World, limit: float, sent: Awaitable[Outcome]) -> Outcome:
         """A send, or its end after so many seconds."""
@@ -162,32 +229,59 @@ class Fleet:
             if not self.cooldowns.is_cold(now, each)
             and permits(call.request.forbids, targets[each])
         ]
+        if self._is_filtered and names:
+            left = self._filtered(wanted, names)
+            if isinstance(left, Outcome):
+                return left
+            names = left
+        names = self._of_level(names, wanted.level)
         if not names:
             return refused(NO_DEPLOYMENT)
-        if self._is.provider_budget_config:
-            names = [each for each in names if self._has_budget(now, targets[each].provider)]
+        request = call.request
+        choice = Choice(
+            now,
+            wanted.name,
+            self.named(wanted.name),
+            names,
+            request.input_tokens,
+            request.streamed,
+            self._lots(wanted),
+            partial(self._per_token, world),
+        )
+        try:
+            chosen = self.strategy.choose(choice)
+        except ZeroDivisionError:
+            return refused(NO_WEIGHT)
+        if chosen is None:
+            if self.strategy.says_rate_limit:
+                return Outcome.rejected(LAYER, 429, None, MINUTE)
+            return refused(NO_DEPLOYMENT)
+        self.cooldowns.used(now, chosen)
+        if self._is.enable_pre_call_checks:
+            self._checked.add(now, chosen, 1.0, MINUTE)
+        return chosen
+
+    def _filtered(self, wanted: Wanted, names: list[str]) -> list[str] | Outcome:
+        """Those whose budget and limits allow a call, or what the Router says where none does."""
+        now, targets = wanted.world.now(), wanted.world.targets()
+        if self._has_budgets and not self._is_plain:
+            names = [each for each in names if self._has_budget(now, each, targets[each].provider)]
             if not names:
                 return refused(OVER_BUDGET)
         if self._is.enable_pre_call_checks:
-            fitting = [each for each in names if self._fits(each, call)]
+            fitting = [each for each in names if self._fits(each, wanted.call)]
             names = [each for each in fitting if self._keeps_rpm(now, each)]
             if not names:
                 too_long = Outcome(400, None, "context_length", by=LAYER)
                 return refused(OVER_RPM) if fitting else too_long
-        names = self._of_level(names, wanted.level)
-        if not names:
-            return refused(NO_DEPLOYMENT)
-        draw = partial(world.uniform, "choice", call)
-        price = partial(_per_token, world)
-        choice = Choice(now, names, call.request.input_tokens, draw, price)
-        try:
-            chosen = self._selection.choose(choice)
-        except ZeroDivisionError:
-            return refused(NO_WEIGHT)
-        if chosen is None:
-            return Outcome.rejected(LAYER, 429, None, MINUTE)
-        self._checked.add(now, chosen, 1.0, MINUTE)
-        return chosen
+        return names
+
+    def _lots(self, wanted: Wanted) -> Lots:
+        return Lots(partial(wanted.world.uniform, "choice", wanted.call))
+
+    def _per_token(self, world: World, name: str) -> float:
+        price = world.price(name)
+        return price.input + price.output
 
     def _of_level(self, names: list[str], level: int | None) -> list[str]:
         """Those of one level of `order` (in 1.83 all, where none is of it); by default of the
@@ -209,46 +303,83 @@ class Fleet:
         rpm = self.known[name].rpm
         return self._latest or rpm is None or self._checked.get(now, name) < rpm
 
-    def _has_budget(self, now: float, provider: str) -> bool:
-        budget = self._is.provider_budget_config.get(provider)
-        return budget is None or self._spent.get(now, provider) < budget.budget_limit
+    def _has_budget(self, now: float, name: str, provider: str) -> bool:
+        budget, own = self._is.provider_budget_config.get(provider), self._budgets.get(name)
+        limits = {
+            ("provider", provider): budget.budget_limit if budget else None,
+            ("deployment", name): own[0] if own else None,
+        }
+        return all(not limit or self._spent.get(now, key) < limit for key, limit in limits.items())
 
     # -- what is learnt --------------------------------------------------------------------------
 
     def _learn(
-        self, wanted: Wanted, target: str, first: float, begun: bool, outcome: Outcome
+        self,
+        wanted: Wanted,
+        target: str,
+        times: tuple[float, float],
+        begun: bool,
+        outcome: Outcome,
     ) -> None:
-        """How a send ended. first: seconds to the whole answer, or to the head of a stream; begun:
-        after a head, where a failure is nobody's."""
-        world, now = wanted.world, wanted.world.now()
-        self._selection.ended(target)
-        provider = world.targets()[target].provider
-        if provider in self._is.provider_budget_config:
-            life = self._is.provider_budget_config[provider].time_period
-            self._spent.add(now, provider, outcome.usd, life)
+        """How a send ended. times: when it began, and when its answer was there, or the head of a
+        stream; begun: after a head, where a failure is nobody's."""
+        now = wanted.world.now()
+        if self._counts:
+            self._count(wanted, target, times, outcome)
         if outcome.ok:
+            if self._has_budgets:
+                self._spend(now, target, wanted.world.targets()[target].provider, outcome.usd)
             self.cooldowns.passed(now, target)
-            used = outcome.input_tokens + outcome.output_tokens
-            self._selection.answered(now, target, first / max(1, outcome.output_tokens), used)
             return
         if begun or outcome.error in AFTER_HEAD:
             return
         if outcome.status == 499 or outcome.by not in ("", LAYER):
             return
-        if outcome.limit == "timeout":
-            self._selection.timed_out(now, target)
-        own = self.known[target].cooldown_time
-        asked = own if own is not None else whole(outcome.retry_after)
-        has_fallback = bool(self._is.fallbacks.get(wanted.name) or self._is.default_fallbacks)
-        failure = Failure(
-            class_of(outcome, provider),
-            len(self.members(wanted.name)),
-            has_fallback,
-            self._is.cooldown_time if asked is None else asked,
+        kind = class_of(outcome, wanted.world.targets()[target].provider)
+        if self._counts and kind == "Timeout":
+            self.strategy.timed_out(now, wanted.name, target)
+        asked = self.known[target].cooldown_time
+        if asked is None:
+            asked = whole(outcome.retry_after)
+        failure = self._failure(
+            wanted, target, kind, self._seconds if asked is None or asked < 0 else asked
         )
-        cooled = self.cooldowns.failed(now, target, failure)
-        if cooled is not None:
-            world.emit("cooldown", wanted.call, target=target, seconds=cooled)
+        self._cool(wanted, target, self.cooldowns.failed(now, target, failure))
+
+    def _count(
+        self, wanted: Wanted, target: str, times: tuple[float, float], outcome: Outcome
+    ) -> None:
+        now, began = wanted.world.now(), times[0]
+        self.strategy.ended(now, wanted.name, target)
+        if outcome.ok:
+            out = outcome.output_tokens
+            streamed = wanted.call.request.streamed
+            first = self._first(times[1], outcome) - began if streamed else None
+            answer = Answer(now - began, first, outcome.input_tokens + out, out)
+            self.strategy.answered(now, wanted.name, target, answer)
+
+    def _first(self, head: float, outcome: Outcome) -> float:
+        """When the first token of a stream was there: here, at its head."""
+        return head
+
+    def _spend(self, now: float, name: str, provider: str, usd: float) -> None:
+        budget, own = self._is.provider_budget_config.get(provider), self._budgets.get(name)
+        if budget is not None:
+            self._spent.add(now, ("provider", provider), usd, budget.time_period)
+        if own is not None:
+            self._spent.add(now, ("deployment", name), usd, own[1])
+
+    def _failure(self, wanted: Wanted, target: str, kind: ErrorClass, seconds: float) -> Failure:
+        has_fallback = bool(self._is.fallbacks.get(wanted.name) or self._is.default_fallbacks)
+        return Failure(kind, self._size(wanted.name, target), has_fallback, seconds)
+
+    def _size(self, name: str, target: str) -> int:
+        """Deployments in the group that a target was asked for."""
+        return len(self.members(name))
+
+    def _cool(self, wanted: Wanted, target: str, seconds: float | None) -> None:
+        if seconds is not None:
+            wanted.world.emit("cooldown", wanted.call, target=target, seconds=seconds)
 
 
 def client_pause(asked: float | None, tries: int) -> float:
@@ -264,8 +395,3 @@ def whole(seconds: float | None) -> float | None:
 def refused(error: str) -> Outcome:
     """Nobody was asked. Its status, which 1.83 does not give, is that of 1.109."""
     return replace(Outcome.rejected(LAYER, 429), error=error)
-
-
-def _per_token(world: World, name: str) -> float:
-    price = world.price(name)
-    return price.input + price.output

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 from simroute.core import Call, Outcome, Rest, Send, World, layer
 from simroute.core.value import value
 from simroute.gateways.litellm.errors import (
     AGAIN,
-    NO_DEPLOYMENT,
-    NO_WEIGHT,
-    OVER_BUDGET,
-    OVER_RPM,
+    OWN,
     SPECIAL,
     ErrorClass,
     class_of,
@@ -21,7 +17,6 @@ from simroute.gateways.litellm.errors import (
 )
 from simroute.gateways.litellm.fleet import (
     FIRST_DELAY,
-    LAYER,
     MOST_ASKED,
     MOST_DELAY,
     Fleet,
@@ -29,11 +24,6 @@ from simroute.gateways.litellm.fleet import (
     whole,
 )
 from simroute.gateways.litellm.settings import Settings
-from simroute.gauges.keeping import Kept
-from simroute.gauges.store import Store
-
-ANSWERS, LIFE = 10_000, 3600.0
-"""Of the cache: how many, and for how many seconds."""
 
 
 @value
@@ -87,7 +77,6 @@ class LiteLLM(Settings):
 
     def __post_init__(self) -> None:
         self._fleet: Fleet | None = None
-        self._answers = Store(ANSWERS, LIFE) if self.cache_responses else None
 
     def mistakes(self) -> Iterator[str]:
         """Names of groups that there are not, and groups of nobody."""
@@ -112,23 +101,20 @@ class LiteLLM(Settings):
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         fleet = self._fleet = self._fleet or Fleet(self, world)
-        name: str | None = call.request.task
-        if call.target is not None:
-            name = next((each for each in fleet.groups if call.target in fleet.groups[each]), None)
-            if name is None:
-                return await send(call)
-        elif name not in fleet.groups and name not in self.model_group_alias:
-            name = next(iter(fleet.groups))
+        name = self._name(call, fleet)
+        if name is None:
+            return await send(call)
         ride = Ride(call, send, world, fleet, set())
-        if self._answers is None:
-            return await self._asked(ride, name)
-        key = fleet.named(name), call.request.key
-        kept: Kept | None = self._answers.get_at(world.now(), key)
-        known = None if kept is None else kept.for_one(call.request.forbids, world.targets())
-        if known is not None:
-            return Outcome(200, by=LAYER, cached="exact", answer=known)
-        outcome = await self._asked(ride, name)
-        return outcome.then(partial(self._keep, self._answers, key, call, world))
+        return await self._asked(ride, name)
+
+    def _name(self, call: Call, fleet: Fleet) -> str | None:
+        """Which group a call asks for; None where it has a target of no group."""
+        if call.target is not None:
+            return next((each for each in fleet.groups if call.target in fleet.groups[each]), None)
+        name = call.request.task
+        if name in fleet.groups or name in self.model_group_alias:
+            return name
+        return next(iter(fleet.groups))
 
     # -- fallbacks -------------------------------------------------------------------------------
 
@@ -146,15 +132,19 @@ class LiteLLM(Settings):
             mended = is_broken(final) or (self.profile != "1.83" and bool(final.limit))
             if final.ok or begun or not mended:
                 return final
-            more = await self._fall_back(ride, name, final)
+            more = await self._mend(ride, name, final)
             return more if more.rest is None else await more.rest
 
         return outcome.wrap(read_on)
 
+    async def _mend(self, ride: Ride, name: str, failed: Outcome) -> Outcome:
+        """What takes the place of a stream that broke off after its head."""
+        return await self._fall_back(ride, name, failed)
+
     async def _fall_back(self, ride: Ride, name: str, failed: Outcome) -> Outcome:
         """Each group behind this one, until one answers; else the first error, or the last where
         the group has levels of `order`."""
-        if ride.depth >= self.max_fallbacks:
+        if ride.depth >= self._deepest():
             return failed
         kind = self._class(failed, ride.world)
         orders = [] if kind in SPECIAL else ride.fleet.orders(name)
@@ -171,6 +161,9 @@ class LiteLLM(Settings):
             if last.ok:
                 return last
         return last if len(orders) > 1 else failed
+
+    def _deepest(self) -> int:
+        return self.max_fallbacks
 
     def _behind(
         self, ride: Ride, name: str, kind: ErrorClass | None, orders: list[int]
@@ -192,7 +185,12 @@ class LiteLLM(Settings):
             "ContextWindowExceededError": self.context_window_fallbacks,
             "ContentPolicyViolationError": self.content_policy_fallbacks,
         }.get(kind or "")
-        return (special or self.fallbacks).get(name, () if special else self.default_fallbacks)
+        if special:
+            return special.get(name, ())
+        chain = self.fallbacks.get(name)
+        if chain is None and "/" in name:  # what stands behind a model holds for it at a provider
+            chain = self.fallbacks.get(name.partition("/")[2])
+        return self.default_fallbacks if chain is None else chain
 
     # -- retries ---------------------------------------------------------------------------------
 
@@ -201,10 +199,10 @@ class LiteLLM(Settings):
         there are, the first failure says."""
         world, fleet = ride.world, ride.fleet
         wanted = Wanted(ride.call, ride.send, world, name, ride.level)
-        outcome = await fleet.send(wanted)
+        outcome = await self._sent(fleet, wanted)
         if outcome.ok or ride.call.once:
             return outcome
-        own = self._by_policy(fleet.named(name), self._class(outcome, world))
+        own = self._by_policy(name, self._class(outcome, world))
         most = self._most_retries(fleet, outcome) if own is None else own
         for tries in range(most + 1):
             over = own is None and not self._is_worth_more(ride, name, outcome)
@@ -214,9 +212,19 @@ class LiteLLM(Settings):
                 await world.sleep(self._pause(ride, outcome, tries))  # after the last one, too
             if tries < most:
                 world.emit("retried", ride.call, target=outcome.target, status=outcome.status)
-                outcome = await fleet.send(wanted)
+                outcome = await self._sent(fleet, wanted)
                 if outcome.ok:
                     return outcome
+        return outcome
+
+    async def _sent(self, fleet: Fleet, wanted: Wanted) -> Outcome:
+        """One send. An answer that a content filter stopped is a refused prompt where something
+        stands behind the group for it, and else an answer."""
+        outcome = await fleet.send(wanted)
+        if outcome.error == "content_filter" and outcome.status == 200:
+            behind = self.content_policy_fallbacks
+            if (wanted.name in behind) if behind else self.default_fallbacks:
+                return replace(outcome, status=400)
         return outcome
 
     def _is_worth_more(self, ride: Ride, name: str, outcome: Outcome) -> bool:
@@ -253,14 +261,7 @@ class LiteLLM(Settings):
 
     def _class(self, outcome: Outcome, world: World) -> ErrorClass | None:
         """None of what the Router itself said, but for a limit that it keeps."""
-        if outcome.error in (NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM):
+        if outcome.error in OWN:
             return None
         known = world.targets().get(outcome.target or "")
         return class_of(outcome, "" if known is None else known.provider)
-
-    def _keep(
-        self, answers: Store, key: tuple[str, object], call: Call, world: World, outcome: Outcome
-    ) -> None:
-        fresh = outcome.ok and outcome.cached == "no" and outcome.answer is not None
-        if fresh and world.may_keep(call, outcome, True):
-            answers.put(world.now(), key, Kept(outcome.answer, outcome.target))

@@ -17,10 +17,18 @@ from simroute.core.params import (
     TargetName,
     Usd,
 )
+from simroute.gateways.litellm.deployment import Deployment
 from simroute.gateways.litellm.errors import ErrorClass
-from simroute.gateways.litellm.selection import Deployment, Strategy
 
 Profile = Literal["1.83", "1.106", "1.109"]
+StrategyName = Literal[
+    "simple-shuffle",
+    "least-busy",
+    "usage-based-routing-v2",
+    "usage-based-routing",
+    "latency-based-routing",
+    "cost-based-routing",
+]
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class ProviderBudget:
     """What may be spent at a provider."""
 
     budget_limit: Annotated[Usd, Doc("in each period")] = 0.0
-    time_period: Annotated[Period, Doc("from the first spending on")] = 86_400.0
+    time_period: Annotated[Period, Doc("from the start, then from spending on")] = 86_400.0
 
 
 @dataclass
@@ -43,7 +51,7 @@ class Settings:
         dict[TargetName, Deployment], Doc("litellm_params, where they are not the default")
     ] = field(default_factory=dict)
     profile: Annotated[Profile, Doc("the version that is imitated where they differ")] = "1.83"
-    routing_strategy: Annotated[Strategy, Doc("which deployment of a group is asked")] = (
+    routing_strategy: Annotated[StrategyName, Doc("which deployment of a group is asked")] = (
         "simple-shuffle"
     )
     lowest_latency_buffer: Annotated[
@@ -86,7 +94,7 @@ class Settings:
     allowed_fails_policy: Annotated[dict[ErrorClass, Count], Doc("the same by class")] = field(
         default_factory=dict
     )
-    cooldown_time: Annotated[Seconds, Doc("without Retry-After")] = 5.0
+    cooldown_time: Annotated[Seconds, Doc("without Retry-After; 0 is 5 s, as there")] = 5.0
     disable_cooldowns: Annotated[bool, Doc("never leave one out")] = False
     enable_pre_call_checks: Annotated[
         bool, Doc("leave out who is over rpm (not 1.109), or whose window is too small")

@@ -5,23 +5,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from simroute.core import Outcome, Rest, Target
-from simroute.gateways.litellm.errors import NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM
+from simroute.gateways.litellm.errors import (
+    NO_DEPLOYMENT,
+    NO_TAG,
+    NO_WEIGHT,
+    OVER_BUDGET,
+    OVER_RPM,
+)
 from simroute.gateways.litellm.settings import Profile
 from simroute.testing import clock
-from simroute.testing.conformance.litellm_items import (
+from simroute.testing.conformance.litellm_asked import (
     ASKED,
-    KNOWN_KWARGS,
     LIMIT,
     AskedRouter,
+    SeededLots,
+    Told,
+)
+from simroute.testing.conformance.litellm_items import (
+    BODIES,
+    check_known,
     deployments_of,
+    prompt_tokens,
     provider_of,
+    question_of,
     retry_after,
     settings_of,
 )
-from simroute.testing.conformance.verdict import Config, Differs, skip_if
+from simroute.testing.conformance.verdict import Config, Differs
 from simroute.worlds.live import LiveRequest, LiveWorld
 from simroute.worlds.live.streams import HeardRest
 
@@ -29,11 +43,18 @@ REFERENCE = "1.83.14"
 """The version of a run that does not say."""
 TOKENS = 10, 20
 """Of a call whose answer does not say."""
+AT_ONCE = 1e-9
+"""Seconds that the loop of a recorded run does not tell apart."""
+A_CHUNK = 2
+"""Tokens in a chunk: LiteLLM counts those of a stream itself, as no chunk says what was used."""
+UNKNOWN_PRICE = 5.0
+"""USD a token, for cost-based routing."""
 OWN = {
     NO_DEPLOYMENT: "RouterRateLimitError",
     NO_WEIGHT: "ZeroDivisionError",
     OVER_BUDGET: "ValueError",
     OVER_RPM: "RouterRateLimitErrorBasic",
+    NO_TAG: "ValueError",
 }
 CLASSES = {
     400: "BadRequestError",
@@ -48,7 +69,6 @@ CLASSES = {
     504: "Timeout",
 }
 """Names of LiteLLM's exceptions; any other status is an APIError."""
-BODIES = {"context_window": "context_length", "content_policy": "content_filter"}
 
 
 def play_litellm(item: Config) -> None:
@@ -60,7 +80,7 @@ def play_litellm(item: Config) -> None:
 def compare_run(item: Config, expected: Mapping[str, Any], profile: Profile) -> None:
     """The same on a version's profile."""
     run = Run(item, profile)
-    clock.run(run.play())
+    clock.run(run.play(), together=AT_ONCE)
     skipped = set((item.get("compare") or {}).get("skip_requests", ()))
     first = min(
         (ms(each.get("t", 0.0)) for i, each in enumerate(item["requests"]) if i not in skipped),
@@ -124,6 +144,12 @@ def ms(seconds: float) -> int:
 # -- the run ---------------------------------------------------------------------------------------
 
 
+class Text(bytes):
+    """Of a stream: first, when its first chunk was there."""
+
+    first: float = 0.0
+
+
 class Run:
     """One item: sends as upstreams saw them, ends as callers had them."""
 
@@ -134,23 +160,33 @@ class Run:
         self.streams: dict[int, dict[str, int]] = {}
         self._asked: dict[str, int] = {}
         self._chunks: dict[int, tuple[float, int]] = {}
-        groups: dict[str, tuple[str, ...]] = {}
+        check_known(item)
+        lots = SeededLots(int(item.get("seed") or 0))
+        told, groups = Told(lots), dict[str, tuple[str, ...]]()
         deployments, prices, targets = {}, {}, {}
         for name, entry, parameters, price in deployments_of(item):
-            group = entry["model_name"]
+            group, given = entry["model_name"], entry["litellm_params"]
             groups[group] = (*groups.get(group, ()), name)
             deployments[name], prices[name] = parameters, price
             targets[name] = Target(name, provider_of(entry), group, "")
-        settings = settings_of(item)
+            told.models[name] = str(given["model"])
+            told.tags[name] = tuple(given.get("tags") or ())
+            told.prices[name] = sum(
+                given.get(f"{way}_cost_per_token") or UNKNOWN_PRICE for way in ("input", "output")
+            )
+        settings, told.matching = settings_of(item)
         jitter = float((item.get("env") or {}).get("JITTER", 0.75))
-        self._groups, self._defaults = groups, settings["default_fallbacks"]
-        for request in item["requests"]:
-            for key in (request.get("kwargs") or {}).keys() - KNOWN_KWARGS:
-                skip_if(True, f"a request's own {key}")
         self._layer = AskedRouter(
             groups=groups, deployments=deployments, profile=profile, jitter=jitter, **settings
         )
-        self._world = LiveWorld(targets, prices, self, [{"litellm": self._layer}])
+        self._layer.told = told
+        self._world = LiveWorld(
+            targets,
+            prices,
+            self,
+            [{"litellm": self._layer}],
+            chance=lambda *_: lots.chance.random(),
+        )
 
     async def play(self) -> None:
         callers = (self._caller(i, each) for i, each in enumerate(self._item["requests"]))
@@ -159,19 +195,13 @@ class Run:
     async def _caller(self, number: int, asked: Config) -> None:
         await asyncio.sleep(asked.get("t", 0.0) - now())
         ASKED.set(asked.get("kwargs") or {})
-        name = asked["model"]
-        if name not in self._groups and name not in self._layer.model_group_alias:
-            if not self._defaults:  # an unknown model
-                self.ends[number] = ms(now()), number, "BadRequestError", 400
-                return
-            name = self._defaults[0]
         streamed = bool(asked.get("stream"))
         request = LiveRequest(
             number,
-            asked.get("content", number),
+            question_of(asked, number),
             now(),
-            task=name,
-            input_tokens=TOKENS[0],
+            task=asked["model"],
+            input_tokens=prompt_tokens(str(asked.get("content", number))),
             streamed=streamed,
             is_repeatable=True,
             is_kept=True,
@@ -183,7 +213,7 @@ class Run:
         self._world.end(request)
         self.ends[number] = (ms(now()), number, *self._named(outcome, begun))
         if streamed and outcome.ok:
-            first, chunks = self._chunks[number]
+            first, chunks = self._chunks.get(number, (now(), 1))  # a kept answer is one chunk
             self.streams[number] = {
                 "handle_ms": ms(handle),
                 "first_token_ms": ms(first),
@@ -246,9 +276,11 @@ class Run:
     def _whole(self, name: str, answer: Config) -> Outcome:
         into, out = answer.get("tokens", TOKENS)
         price = self._world.price(name)
+        finish = answer.get("finish", answer.get("finish_reason"))
         return Outcome(
             200,
             name,
+            "content_filter" if finish == "content_filter" else "",
             usd=price.of(into, out),
             input_tokens=into,
             output_tokens=out,
@@ -262,7 +294,7 @@ class Run:
         earlier versions at its head."""
         gap, first = answer.get("gap", 0.0), answer.get("first_chunk", 0.0)
         chunks, cut = answer.get("chunks", 1), answer.get("break_after")
-        heard = now()
+        heard, text = now(), Text(b"text")
 
         async def read_on() -> Outcome:
             nonlocal heard
@@ -272,9 +304,11 @@ class Run:
                 if place == cut:
                     return Outcome(500, name, "truncated", output_tokens=place)
                 heard = now()
+                text.first = text.first or now()
                 begun, count = self._chunks.get(number, (now(), 0))  # of the stream that it mends
                 self._chunks[number] = begun, count + 1
-            return self._whole(name, answer)
+            await asyncio.sleep(0)  # who comes at the same moment does not know that it has ended
+            return replace(self._whole(name, answer), answer=text, output_tokens=A_CHUNK * chunks)
 
         at_chunk = self._profile == "1.109"
         if at_chunk:
@@ -283,7 +317,7 @@ class Run:
             if cut == 0:
                 failed = Outcome(500, name, "truncated")
                 return failed, told
-            heard = now()
+            heard = text.first = now()
             self._chunks[number] = now(), 1
         rest: Rest = HeardRest(read_on, lambda: heard)
         return Outcome(200, name, answer=b"stream", rest=rest), told

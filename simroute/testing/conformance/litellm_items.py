@@ -4,29 +4,64 @@ answers say besides."""
 from __future__ import annotations
 
 import email.utils
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
+import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
-from simroute.core import Call, Outcome, Price, Send, World
-from simroute.gateways.litellm.errors import ErrorClass
-from simroute.gateways.litellm.fleet import Fleet
-from simroute.gateways.litellm.router import LiteLLM, Ride
-from simroute.gateways.litellm.selection import Deployment
+from simroute.core import Price
+from simroute.gateways.litellm.deployment import Deployment
 from simroute.gateways.litellm.settings import ProviderBudget
 from simroute.testing.conformance.verdict import Config, skip_if
 
+OF_REQUESTS = {"t", "model", "content", "stream", "kwargs"}
+OF_ANSWERS = {
+    "body",
+    "break_after",
+    "chunks",
+    "error",
+    "finish",
+    "finish_reason",
+    "first_chunk",
+    "gap",
+    "headers",
+    "latency",
+    "status",
+    "tokens",
+}
+"""What requests and upstreams may say."""
+BODIES = {"context_window": "context_length", "content_policy": "content_filter"}
+"""What a refusal says -> our word for it."""
 BEGIN = 1_700_000_040
 """t = 0 of all runs, as Unix time."""
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0, "mo": 2_592_000.0}
 OWN_CHAINS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
-OF_KIND = {
-    "ContextWindowExceededError": "context_window_fallbacks",
-    "ContentPolicyViolationError": "content_policy_fallbacks",
+KNOWN_KWARGS = {
+    *OWN_CHAINS,
+    "num_retries",
+    "max_retries",
+    "timeout",
+    "request_timeout",
+    "stream_timeout",
+    "disable_fallbacks",
+    "max_fallbacks",
+    "metadata",
 }
-KNOWN_KWARGS = {*OWN_CHAINS, "num_retries", "timeout", "stream_timeout", "disable_fallbacks"}
 """What a request may bring of its own."""
+PLAIN_KWARGS = {
+    "frequency_penalty",
+    "max_completion_tokens",
+    "max_tokens",
+    "n",
+    "presence_penalty",
+    "seed",
+    "stop",
+    "temperature",
+    "top_p",
+    "user",
+}
+"""What goes to the model, and tells the Router nothing but that it is another question."""
 SAME_NAME = (
     "num_retries",
     "retry_after",
@@ -39,9 +74,21 @@ SAME_NAME = (
     "enable_pre_call_checks",
     "cache_responses",
     "routing_strategy",
-    "model_group_alias",
     "default_max_parallel_requests",
 )
+IDLE = {"set_verbose", "debug_level", "client_ttl", "polling_interval", "cache_kwargs"}
+"""Settings that change nothing of what is seen here."""
+OFF = {
+    "caching_groups",
+    "default_litellm_params",
+    "enable_health_check_routing",
+    "enable_tag_filtering",
+    "ignore_invalid_deployments",
+    "model_group_affinity_config",
+    "optional_pre_call_checks",
+    "tag_filtering_match_any",
+}
+"""Settings that change nothing where they are false or empty."""
 TELLS_NOTHING = {
     "model",
     "api_base",
@@ -50,85 +97,71 @@ TELLS_NOTHING = {
     "custom_llm_provider",
     "max_retries",
     "region_name",
+    "tags",
     "input_cost_per_token",
     "output_cost_per_token",
     "request_timeout",
 }
 """Of litellm_params: read elsewhere, or of no effect against a scripted upstream."""
-LIMIT: ContextVar[float] = ContextVar("LIMIT")
-"""Seconds for each read of the send at hand."""
-ASKED: ContextVar[Mapping[str, Any]] = ContextVar("ASKED", default={})  # noqa: B039 - never written
-"""What the request at hand brings of its own: it holds for its whole task."""
 
 
-class AskedRouter(LiteLLM):
-    """The Router, and what requests say: a retry count counts unless the deployment has its own (in
-    1.109 in any case, and none is none whatever a policy says), a timeout in any case."""
-
-    async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        self._fleet = self._fleet or AskedFleet(self, world)
-        return await super().__call__(call, send, world)
-
-    def _most_retries(self, fleet: Fleet, outcome: Outcome) -> int:
-        own = ASKED.get().get("num_retries")
-        if own is not None and self.profile != "1.83":
-            return int(own)
-        failed = fleet.known.get(outcome.target or "")
-        if failed is not None and failed.num_retries is not None:
-            return failed.num_retries
-        return self.num_retries if own is None else int(own)
-
-    def _by_policy(self, group: str, kind: ErrorClass | None) -> int | None:
-        if ASKED.get().get("num_retries") == 0 and self.profile != "1.83":
-            return None
-        return super()._by_policy(group, kind)
-
-    async def _fall_back(self, ride: Ride, name: str, failed: Outcome) -> Outcome:
-        if ASKED.get().get("disable_fallbacks"):
-            return failed
-        return await super()._fall_back(ride, name, failed)
-
-    def _chain(self, name: str, kind: ErrorClass | None) -> Sequence[str]:
-        """A request's own lists stand for the Router's, wherever it has got to."""
-        own, special = ASKED.get(), OF_KIND.get(kind or "")
-        if special and own.get(special) is not None:
-            return chain_of(name, own[special])
-        if own.get("fallbacks") is None or (special and getattr(self, special)):
-            return super()._chain(name, kind)
-        return chain_of(name, own["fallbacks"])
+def check_known(item: Config) -> None:
+    """Skips an item that says something of which nothing is known here."""
+    known = KNOWN_KWARGS | PLAIN_KWARGS
+    for request in item["requests"]:
+        for key in request.keys() - OF_REQUESTS:
+            skip_if(True, f"a request's {key}")
+        for key, value in (request.get("kwargs") or {}).items():
+            skip_if(key not in known and value is not None, f"a request's own {key}")
+    for answers in item["upstream"].values():
+        for answer in [answers] if isinstance(answers, dict) else answers:
+            for key in answer.keys() - OF_ANSWERS:
+                skip_if(True, f"an upstream's {key}")
+            body = answer.get("body")
+            skip_if(body not in (None, "", *BODIES), f"an upstream's body {body}")
+            error = answer.get("error")
+            skip_if(error not in (None, "", "connect", "read"), f"an upstream's error {error}")
+    for key in (item.get("env") or {}).keys() - {"JITTER"}:
+        skip_if(True, f"the environment's {key}")
 
 
-class AskedFleet(Fleet):
-    """The deployments, asked for as long as a request says, read by read: the upstream keeps to
-    it."""
-
-    async def _bounded(self, world: World, limit: float, sent: Awaitable[Outcome]) -> Outcome:
-        LIMIT.set(limit)
-        return await sent
-
-    def _limit(self, own: Deployment, streamed: bool) -> float:
-        asked = ASKED.get()
-        if streamed:
-            first = asked.get("stream_timeout") or own.stream_timeout or self._is.stream_timeout
-            if first:
-                return float(first)
-        return float(asked.get("timeout") or super()._limit(own, False))
+def question_of(asked: Config, number: int) -> object:
+    """What makes a request the same as another, for a cache."""
+    plain = {
+        key: value for key, value in (asked.get("kwargs") or {}).items() if key in PLAIN_KWARGS
+    }
+    question = asked.get("content", number), bool(asked.get("stream")), sorted(plain.items())
+    return json.dumps(question, default=str)
 
 
-def settings_of(item: Config) -> dict[str, Any]:
-    """`router_settings`, and lists of fallbacks beside them, in our words."""
+def prompt_tokens(content: str) -> int:
+    """About as many as LiteLLM counts: a word or a sign is one, and a message of one has 8."""
+    pieces = re.findall(r"\w+|[^\w\s]", content)
+    return 7 + sum(1 + (len(piece) - 1) // 8 for piece in pieces)
+
+
+def settings_of(item: Config) -> tuple[dict[str, Any], str]:
+    """`router_settings`, and fallbacks beside them, in our words; and how tags match, where they
+    filter ("any", "all")."""
     given = {**(item.get("router_settings") or {})}
     given |= {name: item[name] for name in OWN_CHAINS if name in item}
     made: dict[str, Any] = {
         name: given.pop(name) for name in SAME_NAME if given.get(name) is not None
     }
     for name in OWN_CHAINS:
-        made[name] = {
-            key: tuple(groups)
-            for each in given.pop(name, None) or ()
-            for key, groups in each.items()
-        }
-    made["default_fallbacks"] = tuple(given.pop("default_fallbacks", None) or ())
+        chains: dict[str, tuple[str, ...]] = {}
+        for each in given.pop(name, None) or ():
+            for key, groups in each.items():
+                chains.setdefault(key, tuple(groups))
+        made[name] = chains
+    if not made.get("default_max_parallel_requests"):
+        made.pop("default_max_parallel_requests", None)
+    star = made["fallbacks"].pop("*", ())
+    made["default_fallbacks"] = tuple(given.pop("default_fallbacks", None) or star)
+    made["model_group_alias"] = {
+        alias: each["model"] if isinstance(each, dict) else each
+        for alias, each in (given.pop("model_group_alias", None) or {}).items()
+    }
     made["retry_policy"] = _by_class(given.pop("retry_policy", None), "Retries")
     made["model_group_retry_policy"] = {
         group: _by_class(policy, "Retries")
@@ -140,15 +173,20 @@ def settings_of(item: Config) -> dict[str, Any]:
     made["provider_budget_config"] = {
         provider: ProviderBudget(each["budget_limit"], _period(each.get("time_period") or "1d"))
         for provider, each in (given.pop("provider_budget_config", None) or {}).items()
+        if each.get("budget_limit") is not None  # by another name it bounds nothing
     }
     arguments = dict(given.pop("routing_strategy_args", None) or {})
     for name in ("lowest_latency_buffer", "ttl", "max_latency_list_size"):
         if (value := arguments.pop(name, None)) is not None:
             made[name] = value
+    matching = ""
+    if given.pop("enable_tag_filtering", None):
+        matching = "all" if given.pop("tag_filtering_match_any", True) is False else "any"
     for left in (arguments, given):
         for name, value in left.items():
-            skip_if(value is not None, f"the setting {name} of the Router")
-    return made
+            idle = value is None or name in IDLE or (name in OFF and not value)
+            skip_if(not idle, f"the setting {name} of the Router")
+    return made, matching
 
 
 def _by_class(policy: Mapping[str, int] | None, suffix: str) -> dict[str, int]:
@@ -163,14 +201,6 @@ def _by_class(policy: Mapping[str, int] | None, suffix: str) -> dict[str, int]:
 def _period(text: str) -> float:
     number = text.rstrip("smhdwo")
     return float(number) * UNITS[text.removeprefix(number)]
-
-
-def chain_of(asked: str, given: list[Any]) -> tuple[str, ...]:
-    """A request's own fallbacks: groups, or groups by the name that they stand behind."""
-    groups: list[str] = []
-    for each in given:
-        groups += each.get(asked, ()) if isinstance(each, dict) else [each]
-    return tuple(groups)
 
 
 def provider_of(entry: Config) -> str:
@@ -188,16 +218,18 @@ def deployments_of(item: Config) -> Iterator[tuple[str, Config, Deployment, Pric
         for key, value in given.items():
             idle = key in known or key in TELLS_NOTHING or value is None
             skip_if(not idle, f"the parameter {key} of a deployment")
-        given["timeout"] = given.get("timeout", given.pop("request_timeout", None))
+        given["timeout"] = given.get("timeout") or given.pop("request_timeout", None)
+        if (period := given.get("budget_duration")) is not None:
+            given["budget_duration"] = _period(period)
         name = str(info.get("id", f"{entry['model_name']}-{place}"))
-        for key in ("rpm", "tpm", "max_input_tokens"):  # these may stand beside litellm_params
+        given["max_input_tokens"] = info.get("max_input_tokens")
+        for key in ("rpm", "tpm"):  # these may stand beside litellm_params
             value = given.get(key, entry.get(key, info.get(key)))
             if value is not None:
                 given[key] = value
         costs = given.get("input_cost_per_token"), given.get("output_cost_per_token")
-        unknown = 5e6 if None in costs else 0.0
         made = {key: value for key, value in given.items() if key in known and value is not None}
-        into, out = (unknown if cost is None else cost * 1e6 for cost in costs)
+        into, out = ((cost or 0.0) * 1e6 for cost in costs)
         yield name, entry, Deployment(**made), Price(into, out)
 
 

@@ -1,0 +1,234 @@
+"""The Router of a recorded run: single requests bring settings of their own, names need not be
+those of groups, and lots fall as Python's generator lets them fall."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Awaitable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from simroute.core import Call, Outcome, Send, World
+from simroute.gateways.litellm.cooldowns import MINUTE, Failure
+from simroute.gateways.litellm.deployment import Deployment
+from simroute.gateways.litellm.errors import NO_TAG, ErrorClass
+from simroute.gateways.litellm.fleet import LAYER, Fleet, Wanted, refused
+from simroute.gateways.litellm.router import LiteLLM, Ride
+from simroute.gateways.litellm.strategies import Lots
+
+LIMIT: ContextVar[float] = ContextVar("LIMIT")
+"""Seconds for each read of the send at hand."""
+ASKED: ContextVar[Mapping[str, Any]] = ContextVar("ASKED", default={})  # noqa: B039 - never written
+"""What the request at hand brings of its own: it holds for its whole task."""
+OF_KIND = {
+    "ContextWindowExceededError": "context_window_fallbacks",
+    "ContentPolicyViolationError": "content_policy_fallbacks",
+}
+FORGOTTEN = {*OF_KIND.values(), "fallbacks", "disable_fallbacks", "num_retries"}
+UNKNOWN_MODEL = "unknown model"
+
+
+class SeededLots(Lots):
+    """As the Router draws them: also where there is but one."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        super().__init__(self.chance.random)
+
+    def among(self, count: int) -> int:
+        return self.chance.choice(range(count))
+
+    def by_weight(self, weights: Sequence[float]) -> int:
+        shares = [weight / sum(weights) for weight in weights]
+        return self.chance.choices(range(len(weights)), weights=shares)[0]
+
+    def mixed(self, names: list[str]) -> list[str]:
+        return self.chance.sample(names, len(names))
+
+
+@dataclass
+class Told:
+    """What the layer has no word for. models, tags, prices: by deployment, litellm's name of its
+    model, its tags, and USD a token in and out as cost-based routing reads them; matching: by tags,
+    if at all ("any", "all")."""
+
+    lots: SeededLots
+    models: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    prices: dict[str, float] = field(default_factory=dict)
+    matching: str = ""
+
+
+class AskedRouter(LiteLLM):
+    """The Router, and what requests say: a retry count counts unless the deployment has its own (in
+    1.109 in any case, and none is none whatever a policy says), a timeout in any case."""
+
+    told: Told
+
+    async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
+        self._fleet = self._fleet or AskedFleet(self, world, self.told)
+        return await super().__call__(call, send, world)
+
+    def _name(self, call: Call, fleet: Fleet) -> str | None:
+        return call.request.task
+
+    def _most_retries(self, fleet: Fleet, outcome: Outcome) -> int:
+        own = ASKED.get().get("num_retries")
+        if own is not None and self.profile != "1.83":
+            return int(own)
+        failed = fleet.known.get(outcome.target or "")
+        if failed is not None and failed.num_retries is not None:
+            return failed.num_retries
+        return self.num_retries if own is None else int(own)
+
+    def _by_policy(self, group: str, kind: ErrorClass | None) -> int | None:
+        if ASKED.get().get("num_retries") == 0 and self.profile != "1.83":
+            return None
+        return super()._by_policy(group, kind)
+
+    def _pause(self, ride: Ride, outcome: Outcome, tries: int) -> float:
+        if not self.jitter:
+            self.told.lots.chance.random()  # drawn all the same
+        return super()._pause(ride, outcome, tries)
+
+    async def _mend(self, ride: Ride, name: str, failed: Outcome) -> Outcome:
+        """By then it is forgotten what the request brought for retries and fallbacks."""
+        kept = {key: value for key, value in ASKED.get().items() if key not in FORGOTTEN}
+        ASKED.set(kept)
+        return await super()._mend(ride, name, failed)
+
+    async def _fall_back(self, ride: Ride, name: str, failed: Outcome) -> Outcome:
+        if ASKED.get().get("disable_fallbacks"):
+            return failed
+        return await super()._fall_back(ride, name, failed)
+
+    def _deepest(self) -> int:
+        return int(ASKED.get().get("max_fallbacks", self.max_fallbacks))
+
+    def _chain(self, name: str, kind: ErrorClass | None) -> Sequence[str]:
+        """A request's own lists stand for the Router's, wherever it has got to."""
+        own, special = ASKED.get(), OF_KIND.get(kind or "")
+        if special and own.get(special) is not None:
+            return chain_of(name, own[special])
+        if own.get("fallbacks") is None or (special and getattr(self, special)):
+            return super()._chain(name, kind)
+        return chain_of(name, own["fallbacks"])
+
+
+class AskedFleet(Fleet):
+    """The deployments, asked for as long as a request says, read by read: the upstream keeps to
+    it."""
+
+    def __init__(self, settings: AskedRouter, world: World, told: Told) -> None:
+        super().__init__(settings, world)
+        self._told = told
+        self._is_filtered |= bool(told.matching)
+        self._is_called = {name: name for name in self.known}
+        self._group_of = {name: key for key, names in self.groups.items() for name in names}
+        self._patterns = {
+            name: re.compile(re.escape(name).replace(r"\*", "(.*)")) for name in self.groups
+        }
+
+    # -- names
+
+    def members(self, name: str) -> list[str]:
+        """By id, group, pattern of names, model, or those of the first default fallback."""
+        if name in self.known:
+            return [name]
+        named = self.named(name)
+        if named in self.groups:
+            return self.groups[named]
+        for group in sorted(self.groups, key=len, reverse=True):
+            if "*" in group and self._patterns[group].fullmatch(named):
+                return self.groups[group]
+        found = [each for each, model in self._told.models.items() if model == named]
+        return found or self.groups.get(next(iter(self._is.default_fallbacks), ""), [])
+
+    def is_left(self, now: float, name: str) -> bool:
+        return name not in self.known and super().is_left(now, name)
+
+    def _chosen(self, wanted: Wanted) -> str | Outcome:
+        if wanted.name in self.known:
+            self.cooldowns.used(wanted.world.now(), wanted.name)
+            self._checked.add(wanted.world.now(), wanted.name, 1.0, MINUTE)
+            return wanted.name
+        if not self.members(wanted.name):
+            return Outcome(400, None, UNKNOWN_MODEL, by=LAYER)
+        return super()._chosen(wanted)
+
+    def _size(self, name: str, target: str) -> int:
+        return len(self.groups[self._group_of[target]])
+
+    def _failure(self, wanted: Wanted, target: str, kind: ErrorClass, seconds: float) -> Failure:
+        """One that stands for a pattern of names never cools."""
+        never = "*" in self._group_of[target]
+        return super()._failure(wanted, target, kind, 0.0 if never else seconds)
+
+    # -- choices
+
+    def _filtered(self, wanted: Wanted, names: list[str]) -> list[str] | Outcome:
+        left = super()._filtered(wanted, names)
+        if isinstance(left, Outcome) or not self._told.matching or self._is_plain:
+            return left
+        asked = set((ASKED.get().get("metadata") or {}).get("tags") or ())
+        tags = {each: set(self._told.tags.get(each, ())) for each in left}
+        matched = [
+            each
+            for each in left
+            if (asked & tags[each] if self._told.matching == "any" else asked <= tags[each])
+        ]
+        default = [each for each in left if "default" in tags[each]]
+        if not asked:
+            return default or left
+        return matched or default or refused(NO_TAG)
+
+    def _lots(self, wanted: Wanted) -> Lots:
+        return self._told.lots
+
+    def _per_token(self, world: World, name: str) -> float:
+        return self._told.prices[name]
+
+    def _first(self, head: float, outcome: Outcome) -> float:
+        return float(getattr(outcome.answer, "first", head))
+
+    # -- sends
+
+    async def send(self, wanted: Wanted) -> Outcome:
+        """What else fails at the same moment is known before anybody is asked again."""
+        outcome = await super().send(wanted)
+        if not outcome.ok:
+            await asyncio.sleep(0)
+        return outcome
+
+    async def _bounded(self, world: World, limit: float, sent: Awaitable[Outcome]) -> Outcome:
+        LIMIT.set(limit)
+        return await sent
+
+    def _client_retries(self, target: str) -> int:
+        own = ASKED.get().get("max_retries")
+        return super()._client_retries(target) if own is None else int(own)
+
+    def _limit(self, own: Deployment, streamed: bool) -> float:
+        asked = ASKED.get()
+        if streamed:
+            first = asked.get("stream_timeout") or own.stream_timeout or self._is.stream_timeout
+            if first:
+                return float(first)
+        limit = asked.get("timeout") or asked.get("request_timeout")
+        return float(limit or super()._limit(own, False))
+
+
+def chain_of(asked: str, given: list[Any]) -> tuple[str, ...]:
+    """A request's own fallbacks: groups, or groups by the name that they stand behind."""
+    if all(isinstance(each, str) for each in given):
+        return tuple(given)
+    if "model" in given[0]:
+        return tuple(each["model"] for each in given)
+    chains = {key: tuple(groups) for each in reversed(given) for key, groups in each.items()}
+    for name in (asked, asked.partition("/")[2], "*"):
+        if name in chains:
+            return chains[name]
+    return ()
