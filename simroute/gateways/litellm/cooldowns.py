@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from simroute.gateways.litellm.entries import Entries
-from simroute.gateways.litellm.errors import COUNTED, ErrorClass
+from simroute.gateways.litellm.errors import COUNTED, LATER, ErrorClass, PolicyClass
 
 MINUTE = 60.0
 LEAST_EVENTS = 5
@@ -71,7 +71,7 @@ class Cooldowns:
     def __init__(
         self,
         allowed: int | None,
-        policy: Mapping[ErrorClass, int],
+        policy: Mapping[PolicyClass, int],
         life: float,
         disabled: bool,
         late: bool,
@@ -99,11 +99,13 @@ class Cooldowns:
             (self._passes if kind == "passes" else self._fails).forget(name)
 
     def is_cold(self, now: float, name: str) -> bool:
-        """Whether it is left out; at the very end it still is, unless that moment has written
-        anything into the cache, which throws out what has ended."""
+        """Whether it is left out; in 1.83 at the very end it still is, unless that moment has
+        written anything into the cache, which throws out what has ended."""
         until = self._until.get(name)
         if until is None or now > until + INSTANT:
             return False
+        if self._late:
+            return now < until - INSTANT
         return now < until - INSTANT or self.written < until - INSTANT
 
     def used(self, now: float, name: str) -> None:
@@ -131,7 +133,7 @@ class Cooldowns:
 
     def judged(self, now: float, name: str, failure: Failure) -> float | None:
         """The same of a failure that does not count in its minute's share."""
-        if self._disabled or failure.kind not in COUNTED or failure.seconds <= 0:
+        if self._disabled or failure.seconds <= 0 or not self._counts_it(failure):
             return None
         if not (self._by_count if self._tuned else self._by_share)(now, name, failure):
             return None
@@ -139,12 +141,18 @@ class Cooldowns:
         if self.is_cold(now, name):  # the first deadline stands
             end = min(end, self._until[name]) if self._late else self._until[name]
         self._until[name] = end
-        if self._entries is not None:
+        if self._entries is not None and not self._late:
             self._entries.put(now, "cold", name, end - now)
         return end - now
 
+    def _counts_it(self, failure: Failure) -> bool:
+        """Whether it can cool a deployment; an account without money only one of several."""
+        if failure.kind == "PaymentRequiredError":
+            return self._late and failure.group > 1
+        return failure.kind in COUNTED
+
     def _by_count(self, now: float, name: str, failure: Failure) -> bool:
-        unread = failure.kind == "InternalServerError" and not self._late
+        unread = failure.kind in LATER and not self._late
         own = None if unread else self._policy.get(failure.kind)
         if own == 0 and not self._latest:  # as if it were not there
             own = None
@@ -156,7 +164,7 @@ class Cooldowns:
         return too_many
 
     def _by_share(self, now: float, name: str, failure: Failure) -> bool:
-        if failure.kind in ("AuthenticationError", "NotFoundError"):
+        if failure.kind in ("AuthenticationError", "NotFoundError", "PaymentRequiredError"):
             return True
         single = failure.group == 1
         if failure.kind == "RateLimitError":

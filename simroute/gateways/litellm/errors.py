@@ -15,6 +15,9 @@ ErrorClass = Literal[
     "ConflictError",
     "RateLimitError",
     "InternalServerError",
+    "BadGatewayError",
+    "ServiceUnavailableError",
+    "PaymentRequiredError",
     "APIError",
     "APIConnectionError",
     "ContextWindowExceededError",
@@ -30,15 +33,25 @@ NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM, NO_TAG = (
 """Errors of the Router itself, before any send: its RouterRateLimitError, ZeroDivisionError,
 ValueError, RouterRateLimitErrorBasic, and ValueError."""
 OWN = frozenset((NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM, NO_TAG))
+PolicyClass = ErrorClass | Literal["Default"]
+"""What policies may name."""
 BY_STATUS: dict[int, ErrorClass] = {
     401: "AuthenticationError",
+    402: "PaymentRequiredError",
     403: "PermissionDeniedError",
     404: "NotFoundError",
     408: "Timeout",
     409: "ConflictError",
     429: "RateLimitError",
+    500: "InternalServerError",
+    502: "BadGatewayError",
+    503: "ServiceUnavailableError",
     504: "Timeout",
 }
+LATER: frozenset[ErrorClass] = frozenset(
+    ("InternalServerError", "BadGatewayError", "ServiceUnavailableError", "NotFoundError")
+)
+"""Of which no policy is read before 1.106."""
 AGAIN: frozenset[ErrorClass] = frozenset(
     (
         "AuthenticationError",
@@ -47,6 +60,8 @@ AGAIN: frozenset[ErrorClass] = frozenset(
         "ConflictError",
         "RateLimitError",
         "InternalServerError",
+        "BadGatewayError",
+        "ServiceUnavailableError",
         "APIError",
         "APIConnectionError",
     )
@@ -63,10 +78,12 @@ COUNTED: frozenset[ErrorClass] = frozenset(
         "Timeout",
         "RateLimitError",
         "InternalServerError",
+        "BadGatewayError",
+        "ServiceUnavailableError",
         "APIError",
     )
 )
-"""What can cool a deployment."""
+"""What can cool a deployment; from 1.106 on a PaymentRequiredError can, too."""
 
 
 AFTER_HEAD = "truncated", "stalled"
@@ -75,7 +92,7 @@ AFTER_HEAD = "truncated", "stalled"
 
 def class_of(outcome: Outcome, provider: str) -> ErrorClass:
     """The class of a failed send. Azure's client alone calls a broken connection by its name; what
-    the Router calls BadGatewayError, ServiceUnavailableError and APIError (529) has no policy."""
+    the Router calls APIError has no policy, 402 (here PaymentRequiredError) and 529 among it."""
     if outcome.error == "context_length":
         return "ContextWindowExceededError"
     if outcome.error == "content_filter":
@@ -84,8 +101,6 @@ def class_of(outcome: Outcome, provider: str) -> ErrorClass:
         return "APIConnectionError" if provider == "azure" else "InternalServerError"
     if outcome.status in BY_STATUS:
         return BY_STATUS[outcome.status]
-    if outcome.status == 500:
-        return "InternalServerError"
     return "APIError" if outcome.status > 500 else "BadRequestError"
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from simroute.core import Call, Outcome, Rest, Send, World, layer
 from simroute.core.value import value
 from simroute.gateways.litellm.errors import (
     AGAIN,
+    LATER,
     OWN,
     SPECIAL,
     ErrorClass,
@@ -29,21 +30,24 @@ from simroute.gateways.litellm.settings import Settings
 @value
 class Ride:
     """One request on its way. asked: groups, and levels of `order` of groups, that it has been sent
-    to; depth: how many fallbacks it has taken so far, those that stood before in the same list
-    included; level: of `order`, where one is to be asked."""
+    to; first: the group that its caller named; depth: how many fallbacks it has taken so far, those
+    that stood before in the same list included; level: of `order`, where one is to be asked."""
 
     call: Call
     send: Send
     world: World
     fleet: Fleet
     asked: set[tuple[str, int | None]]
+    first: str
     depth: int = 0
     level: int | None = None
 
     def behind(self, level: int | None) -> Ride:
         """The same after one more fallback, at this level."""
         depth = self.depth + 1
-        return Ride(self.call, self.send, self.world, self.fleet, self.asked, depth, level)
+        return Ride(
+            self.call, self.send, self.world, self.fleet, self.asked, self.first, depth, level
+        )
 
 
 @layer("litellm")
@@ -57,7 +61,7 @@ class LiteLLM(Settings):
     each with retries of its own. There is no deadline over all of it and no half-open state. The
     pause between tries is also made after the last one, unless the group has another deployment
     left. Every error falls back, a 400 as well. When all fail the first group's error is returned.
-    Not imitated: the cache of 200 entries that cooldowns share, priority queues, tags, redis.
+    Not imitated: priority queues, tags, redis.
     Source: litellm 1.83.14, 1.106.2 and 1.109.3, its code read and the unmodified Router run in
     virtual time.
 
@@ -104,7 +108,7 @@ class LiteLLM(Settings):
         name = self._name(call, fleet)
         if name is None:
             return await send(call)
-        ride = Ride(call, send, world, fleet, set())
+        ride = Ride(call, send, world, fleet, set(), name)
         return await self._asked(ride, name)
 
     def _name(self, call: Call, fleet: Fleet) -> str | None:
@@ -175,22 +179,36 @@ class LiteLLM(Settings):
             least = orders[0] if level is None else level
             for level in [each for each in orders if each > least]:
                 yield level, name
-        for group in self._chain(name, kind):
+        for group in self._chain(ride, name, kind):
             if group != name:
                 yield level if self.profile == "1.83" else None, group
 
-    def _chain(self, name: str, kind: ErrorClass | None) -> Sequence[str]:
+    def _chain(self, ride: Ride, name: str, kind: ErrorClass | None) -> Sequence[str]:
         """The groups that stand behind one, for this class of error."""
         special = {
             "ContextWindowExceededError": self.context_window_fallbacks,
             "ContentPolicyViolationError": self.content_policy_fallbacks,
         }.get(kind or "")
         if special:
-            return special.get(name, ())
-        chain = self.fallbacks.get(name)
-        if chain is None and "/" in name:  # what stands behind a model holds for it at a provider
-            chain = self.fallbacks.get(name.partition("/")[2])
+            return self._listed(special, ride, name) or ()
+        chain = self._listed(self.fallbacks, ride, name)
         return self.default_fallbacks if chain is None else chain
+
+    def _listed(
+        self, chains: Mapping[str, Sequence[str]], ride: Ride, name: str
+    ) -> Sequence[str] | None:
+        """What stands behind a model holds for it at a provider (`openai/x`), too, but for refused
+        prompts; from 1.106 on, what stands behind the first group holds for those after it that
+        have nothing, and `*` for all."""
+        late = self.profile != "1.83"
+        for group in (name, ride.first) if late else (name,):
+            if group in chains:
+                return chains[group]
+            if late or chains is self.fallbacks:
+                _, _, model = group.partition("/")
+                if model in chains:
+                    return chains[model]
+        return chains.get("*") if late else None
 
     # -- retries ---------------------------------------------------------------------------------
 
@@ -248,9 +266,10 @@ class LiteLLM(Settings):
         """Retries that a policy states for this class of error, of those that this version reads; a
         prompt that was refused is a bad request, too."""
         policy = self.model_group_retry_policy.get(group, self.retry_policy)
-        if kind is None or (kind == "InternalServerError" and self.profile == "1.83"):
+        if kind is None or (kind in LATER and self.profile == "1.83"):
             return None
-        return policy.get(kind, policy.get("BadRequestError") if kind in SPECIAL else None)
+        own = policy.get(kind, policy.get("BadRequestError") if kind in SPECIAL else None)
+        return policy.get("Default") if own is None and self.profile != "1.83" else own
 
     def _pause(self, ride: Ride, outcome: Outcome, tries: int) -> float:
         """Seconds until the next try, where nobody else is in the group."""

@@ -15,6 +15,7 @@ from simroute.gateways.litellm.deployment import Deployment
 MINUTE = 60.0
 COUNTED_FOR = 600.0
 """Seconds for which a least-busy map of calls under way lives."""
+COUNTED_FOR_LATER = 3600.0
 TIMED_OUT = 1000.0
 """Seconds a token that a timeout counts for."""
 
@@ -71,14 +72,13 @@ class Answer(NamedTuple):
 
 class Known(NamedTuple):
     """What a strategy is told. ttl, samples: seconds of latency-based maps, and answers in them;
-    buffer: the share of the best that is as good; lenient: weights of nothing are equal weights
-    (from 1.106 on)."""
+    buffer: the share of the best that is as good; late: as from 1.106 on."""
 
     deployments: Mapping[str, Deployment]
     buffer: float
     ttl: float
     samples: int
-    lenient: bool
+    late: bool
 
 
 class Strategy:
@@ -113,22 +113,24 @@ class Strategy:
 
 
 class Shuffle(Strategy):
-    """By lot; the first that is left says by which weight."""
+    """By lot; the first that is left says by which weight (from 1.106 on, the first weight that any
+    of them has)."""
 
     counts = False
 
     def choose(self, choice: Choice) -> str:
         """Raises ZeroDivisionError where all that are left weigh nothing (1.83)."""
         names, known = choice.names, self._known.deployments
-        first = known[names[0]]
         for key in ("weight", "rpm", "tpm"):
-            if getattr(first, key) is not None:
+            if self._known.late:
                 weights = [getattr(known[name], key) or 0.0 for name in names]
-                if sum(weights):
+                if any(weights):
                     return names[choice.lots.by_weight(weights)]
-                if not self._known.lenient:
+            elif getattr(known[names[0]], key) is not None:
+                weights = [getattr(known[name], key) or 0.0 for name in names]
+                if not sum(weights):
                     raise ZeroDivisionError
-                break
+                return names[choice.lots.by_weight(weights)]
         return names[choice.lots.among(len(names))]
 
 
@@ -151,14 +153,16 @@ class Expiring:
 
 
 class LeastBusy(Strategy):
-    """The fewest calls under way, cooled deployments included: where one of these has the fewest,
-    any other is asked."""
+    """The fewest calls under way, in 1.83 cooled deployments included: where one of these has the
+    fewest, any other is asked. Later counts live each by itself, and are never below nought."""
 
     def __init__(self, known: Known) -> None:
         super().__init__(known)
-        self._maps = Expiring(COUNTED_FOR)
+        self._maps = Expiring(COUNTED_FOR_LATER if known.late else COUNTED_FOR)
 
     def choose(self, choice: Choice) -> str:
+        if self._known.late:
+            return min(choice.names, key=lambda name: self._of(choice.now, choice.asked, name))
         under_way = self._maps.get(choice.now, choice.asked)
         for name in choice.names:
             under_way.setdefault(name, 0)
@@ -173,7 +177,14 @@ class LeastBusy(Strategy):
     def ended(self, now: float, asked: str, name: str) -> None:
         self._add(now, asked, name, -1)
 
+    def _of(self, now: float, asked: str, name: str) -> int:
+        return self._maps.get(now, (asked, name)).get(name, 0)
+
     def _add(self, now: float, asked: str, name: str, number: int) -> None:
+        if self._known.late:
+            count = self._of(now, asked, name) + number
+            self._maps.keep(now, (asked, name), {name: max(0, count)})
+            return
         under_way = self._maps.get(now, asked)
         under_way[name] = under_way.get(name, 0) + number
         self._maps.keep(now, asked, under_way)
@@ -181,8 +192,8 @@ class LeastBusy(Strategy):
 
 @dataclass(slots=True)
 class Record:
-    """Of one deployment: seconds a token of its latest answers, of streams to their first one, and
-    what a minute has used."""
+    """Of one deployment: seconds a token of its latest answers, those of streams to their first one
+    (from 1.106 on seconds to it), and what a minute has used."""
 
     speeds: list[float] = field(default_factory=list)
     firsts: list[float] = field(default_factory=list)
@@ -263,8 +274,8 @@ class Fastest(Cheapest):
     def _learn(self, record: Record, answer: Answer) -> None:
         out = answer.out
         self._note(record.speeds, answer.seconds / out if out > 0 else answer.seconds)
-        if answer.first is not None and out > 0:
-            self._note(record.firsts, answer.first / out)
+        if answer.first is not None and (out > 0 or self._known.late):
+            self._note(record.firsts, answer.first / (1 if self._known.late else out))
 
     def timed_out(self, now: float, asked: str, name: str) -> None:
         records = self._maps.get(now, asked)

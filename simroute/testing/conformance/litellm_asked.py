@@ -108,14 +108,24 @@ class AskedRouter(LiteLLM):
     def _deepest(self) -> int:
         return int(ASKED.get().get("max_fallbacks", self.max_fallbacks))
 
-    def _chain(self, name: str, kind: ErrorClass | None) -> Sequence[str]:
+    def _chain(self, ride: Ride, name: str, kind: ErrorClass | None) -> Sequence[str]:
         """A request's own lists stand for the Router's, wherever it has got to."""
         own, special = ASKED.get(), OF_KIND.get(kind or "")
         if special and own.get(special) is not None:
-            return chain_of(name, own[special])
+            return self._of_request(ride, name, own[special])
         if own.get("fallbacks") is None or (special and getattr(self, special)):
-            return super()._chain(name, kind)
-        return chain_of(name, own["fallbacks"])
+            return super()._chain(ride, name, kind)
+        return self._of_request(ride, name, own["fallbacks"])
+
+    def _of_request(self, ride: Ride, name: str, given: list[Any]) -> Sequence[str]:
+        """Groups, or groups by the name that they stand behind."""
+        if all(isinstance(each, str) for each in given):
+            return tuple(given)
+        if "model" in given[0]:
+            return tuple(each["model"] for each in given)
+        chains = {key: tuple(groups) for each in reversed(given) for key, groups in each.items()}
+        found = self._listed(chains, ride, name)
+        return chains.get("*", ()) if found is None else found
 
 
 class AskedFleet(Fleet):
@@ -196,11 +206,11 @@ class AskedFleet(Fleet):
 
     # -- sends
 
-    async def send(self, wanted: Wanted) -> Outcome:
-        """What else fails at the same moment is known before anybody is asked again."""
-        outcome = await super().send(wanted)
-        if not outcome.ok:
-            await asyncio.sleep(0)
+    async def _asked(self, wanted: Wanted, target: str) -> Outcome:
+        """Whatever else ends at the same moment is known before a slot is free, or anybody is asked
+        again."""
+        outcome = await super()._asked(wanted, target)
+        await asyncio.sleep(0)
         return outcome
 
     async def _bounded(self, world: World, limit: float, sent: Awaitable[Outcome]) -> Outcome:
@@ -208,7 +218,7 @@ class AskedFleet(Fleet):
         return await sent
 
     def _client_retries(self, target: str) -> int:
-        own = ASKED.get().get("max_retries")
+        own = None if self._late else ASKED.get().get("max_retries")
         return super()._client_retries(target) if own is None else int(own)
 
     def _limit(self, own: Deployment, streamed: bool) -> float:
@@ -219,16 +229,3 @@ class AskedFleet(Fleet):
                 return float(first)
         limit = asked.get("timeout") or asked.get("request_timeout")
         return float(limit or super()._limit(own, False))
-
-
-def chain_of(asked: str, given: list[Any]) -> tuple[str, ...]:
-    """A request's own fallbacks: groups, or groups by the name that they stand behind."""
-    if all(isinstance(each, str) for each in given):
-        return tuple(given)
-    if "model" in given[0]:
-        return tuple(each["model"] for each in given)
-    chains = {key: tuple(groups) for each in reversed(given) for key, groups in each.items()}
-    for name in (asked, asked.partition("/")[2], "*"):
-        if name in chains:
-            return chains[name]
-    return ()
