@@ -178,7 +178,8 @@ class LeastBusy(Strategy):
         self._add(now, asked, name, -1)
 
     def _of(self, now: float, asked: str, name: str) -> int:
-        return self._maps.get(now, (asked, name)).get(name, 0)
+        counts: dict[str, int] = self._maps.get(now, (asked, name))
+        return counts.get(name, 0)
 
     def _add(self, now: float, asked: str, name: str, number: int) -> None:
         if self._known.late:
