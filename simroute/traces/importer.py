@@ -132,20 +132,21 @@ class _Importer:
         parts: dict[str, str] = getattr(log.form, "PARTS", {})
         self._parts = ", ".join(["*", *(f'{sql} AS "{name}"' for name, sql in parts.items())])
         self._typed = _typed_columns(log.form, self._skip)
+        self._is_begun = False
 
     def read(self) -> None:
         """Read all files. Raises TraceError at the first bad row, if the options are strict."""
         log = self._log
         # reasons that are certain only when all rows are known
         undecided = {"no token counts"} if "inside" in log.columns else set[str]()
-        fields = ("#odd", *log.form.FIELDS)
-        none = ", ".join(f"NULL::VARCHAR AS {identifier(name)}" for name in fields)
-        empty = f'SELECT 0::INTEGER AS "#file", 0 AS "#line", {none}'
-        log.run(f"CREATE TABLE raw AS {self._raw_query(empty)} LIMIT 0")
         # one transaction: what is committed at once is not written to the log first
         log.run("BEGIN")
         for source in self._sources():
             self._insert(source, undecided)
+        if not self._is_begun:
+            fields = ("#odd", *log.form.FIELDS)
+            none = ", ".join(f"NULL::VARCHAR AS {identifier(name)}" for name in fields)
+            self._insert_rows(f'SELECT 0::INTEGER AS "#file", 0 AS "#line", {none} WHERE false', {})
         log.run("COMMIT")
         if "inside" in log.columns:
             nesting.resolve_nesting(log.run, log.columns, next(iter(self._skip), ""))
@@ -184,8 +185,8 @@ class _Importer:
         total = run("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()[0]
         for start in range(0, total, PARQUET_ROWS):
             query = f"""
-                SELECT {number}::INTEGER AS "#file", file_row_number + 1 AS "#line", NULL AS "#odd",
-                    {fields}
+                SELECT {number}::INTEGER AS "#file", (file_row_number + 1)::INTEGER AS "#line",
+                    NULL::VARCHAR AS "#odd", {fields}
                 FROM {source}
                 WHERE file_row_number >= {start} AND file_row_number < {start + PARQUET_ROWS}"""
             yield _Source(query, {}, [])
@@ -217,8 +218,8 @@ class _Importer:
             fields.append(f"{sql} AS {identifier(name)}")
         broken = [(number, line) for number, chunk in chunks for line in chunk.broken]
         names = f"nullif(concat_ws(',', {', '.join(odd)}), '')" if odd else "NULL::VARCHAR"
-        query = f'SELECT "#file", "#line", {names} AS "#odd", {", ".join(fields)} FROM chunk'
-        return _Source(query, data, broken)
+        head = f'"#file", "#line"::INTEGER AS "#line", {names} AS "#odd"'
+        return _Source(f"SELECT {head}, {', '.join(fields)} FROM chunk", data, broken)
 
     def _insert(self, source: _Source, undecided: set[str]) -> None:
         log = self._log
@@ -231,8 +232,11 @@ class _Importer:
             self._progress(log.rows)
 
     def _insert_rows(self, query: str, chunk: dict[str, np.ndarray]) -> int:
-        """DuckDB reads the local variable of that name."""
-        count: int = self._log.run(f"INSERT INTO raw {self._raw_query(query)}").fetchone()[0]
+        """DuckDB reads the local variable of that name. The first rows make the table: to
+        understand the query takes longer than to read a short log."""
+        into = "INSERT INTO raw" if self._is_begun else "CREATE TABLE raw AS"
+        self._is_begun = True
+        count: int = self._log.run(f"{into} {self._raw_query(query)}").fetchone()[0]
         return count
 
     def _raise_first_bad(self, broken: list[tuple[int, int]], undecided: set[str]) -> None:
