@@ -80,12 +80,14 @@ MANY = "write one with `steps: [CHEAPEST, …, BEST]`, or give each `tasks` that
 
 
 def nesting_notes(layers: dict[str, Any]) -> list[str]:
-    """Orders of layers that are known to disappoint."""
+    """Orders of layers that are known to disappoint. A deadline for all of a chain does not where
+    each target has a limit of its own."""
     kinds = [layer.kind for layer in layers.values()]
     notes = [
         f"{inner} stands inside {outer}: {why}"
         for outer, inner, why in NESTING
         if outer in kinds and inner in kinds and kinds.index(outer) < kinds.index(inner)
+        if outer != "timeout" or outer not in kinds[kinds.index(inner) :]
     ]
     if "retry" in kinds and "timeout" not in kinds[kinds.index("retry") :]:
         notes.append(

@@ -281,3 +281,12 @@ def test_a_layer_that_is_a_single_value_is_told_how_to_be_written(policy, line, 
     with pytest.raises(InputError) as found:
         load_layers(policy(line))
     assert said in found.value.lines[0]
+
+
+@pytest.mark.parametrize(("inside", "told"), [("retry: {}", True), ("timeout: {}", False)])
+def test_a_deadline_around_a_fallback_leaves_time_where_each_target_has_its_own(
+    policy, inside, told
+):
+    """As Envoy's route and its tries have it."""
+    layers = load_layers(policy("route: {kind: timeout, total: 60s}", INSIDE, inside))
+    assert any("one deadline covers" in note for note in advice.nesting_notes(layers)) is told

@@ -238,6 +238,45 @@ def test_kong_knows_no_529(status, sent):
     assert len(found) == sent
 
 
+def test_kong_leaves_out_a_target_after_three_failures_and_lets_one_call_try():
+    """Each in turn; after fail_timeout one request looks: another failure shuts it for as long
+    again, a success brings it back (its documentation of the circuit breaker)."""
+    layers = load_layers("kong")
+    layers["balance"] = replace(layers["balance"], targets=("a", "b"))
+    down, up = Step(0.0, 503), Step(0.0)
+    arrivals = [0.0, 1.0, 2.0, 3.0, 4.0, 8.0, 16.0, 17.0, 20.0, 27.0, 28.0, 29.0]
+    found, _ = sends(layers, [down] * 4 + [up] * 9, [up], arrivals=arrivals)
+    asked = [start for start, name in found if name == "a"]
+    assert len([start for start in asked if start <= 4.0]) == 3
+    assert [start for start in asked if 4.0 < start < 26.0] == [16.0]
+    assert [start for start in asked if start >= 26.0]
+
+
+@pytest.mark.parametrize(
+    ("status", "names"), [(529, ["a", "b"]), (503, ["a", "b"]), (429, ["a"]), (400, ["a"])]
+)
+def test_agentcore_falls_back_after_its_default_triggers_alone(status, names):
+    """5xx; a rate limit is none of them."""
+    layers = {"fallback": replace(layers_of("bedrock_agentcore")["fallback"], targets=("a", "b"))}
+    assert [name for _, name in sends(layers, [Step(0.0, status)])[0]] == names
+
+
+@pytest.mark.parametrize("name", ["bedrock_agentcore", "cloudflare", "envoy_ai", "bifrost"])
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_limit_to_the_first_byte_ends_an_answer_that_is_not_streamed(name, streamed):
+    """After 30 s; a stream that has begun goes on."""
+    layers = {"timeout": load_layers(name)["timeout"]}
+    _, log = sends(layers, [Step(40.0, first=5.0)], streamed=streamed)
+    assert log.requests[0][0] == ("ok" if streamed else "failed")
+
+
+def test_envoys_route_has_a_minute_for_all_of_its_tries():
+    """Not for each of them: a stream that begins in time is cut, too."""
+    found, log = sends(layers_of("envoy_ai"), [Step(70.0, first=5.0)], streamed=True)
+    assert found == [(0.0, "a")]
+    assert log.requests[0][0] != "ok"
+
+
 def test_envoy_pauses_a_little_before_the_next_priority_and_puts_a_target_out_at_once():
     """Anywhere up to .1 s; the next request begins at the second for 30 s."""
     found, _ = sends(layers_of("envoy_ai"), [Step(0.0, 503)] * 9, arrivals=[0.0, 5.0, 29.0, 45.0])

@@ -92,6 +92,8 @@ def _section(kind: str, titled: bool) -> pages.Page:
         yield from pages.title(kind)
     rows = [(name, _description(kind, name)) for name in names(kind)]
     yield from pages.table(("name", "what it is"), rows)
+    if kind == "presets":
+        yield "\nThese are of one layer; whole gateways and clients are policies: list policies"
 
 
 def names(kind: str) -> list[str]:
@@ -139,7 +141,7 @@ def _about(kind: str, name: str) -> str:
 
     try:
         data = yaml_reader.read(catalogue.find(_folder(kind), name)).data
-        return " ".join(str(data.get("about", "")).split())
+        return pages.PARTS.split(" ".join(str(data.get("about", "")).split()))[0]
     except InputError as error:
         return f"(unreadable: {error.lines[0]})"
 

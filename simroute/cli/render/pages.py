@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,10 @@ def title(text: str) -> Page:
     yield Text(text, "bold")
 
 
+PARTS = re.compile(r"\s+(?=(?:Source|Assumed|Left out): )")
+"""Where a preset's `about` goes on to what it rests on."""
+
+
 def paragraphs(text: str) -> Page:
     """The paragraphs of a docstring."""
     for part in inspect.cleandoc(text).split("\n\n"):
@@ -112,9 +117,19 @@ def _wrapped_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Rende
     widths = _widths([heads, *rows], console().width)
     for column, width in zip(wrapped.columns, widths, strict=True):
         column.width, column.overflow = width, "fold"
-    for row in rows:
-        wrapped.add_row(*row)
+    for key, *others in rows:
+        wrapped.add_row(_broken_at_dots(key, widths[0]), *others)
     return wrapped
+
+
+def _broken_at_dots(key: str, width: int) -> str:
+    """A key that is too long, each of its parts on a line of its own."""
+    return key if len(key) <= width else key.replace(".", ".\n")
+
+
+def _words(cell: str, column: int) -> list[str]:
+    """What of a cell stays together; keys, in the first column, may be broken at their dots."""
+    return cell.split() if column else cell.replace(".", ". ").split()
 
 
 def _widths(rows: list[tuple[str, ...]], available: int) -> list[int]:
@@ -124,7 +139,7 @@ def _widths(rows: list[tuple[str, ...]], available: int) -> list[int]:
 
     widths = [max(cell_len(row[i]) for row in rows) for i in range(len(rows[0]))]
     least = [
-        max((cell_len(word) for row in rows for word in row[i].split()), default=1)
+        max((cell_len(word) for row in rows for word in _words(row[i], i)), default=1)
         for i in range(len(rows[0]))
     ]
     room = available - GAP * (len(widths) - 1)
@@ -235,7 +250,7 @@ def policy(name: str, about: str, formula: str, layers: dict[str, Any], text: st
     from simroute.config.reference import docstring_parts
 
     yield from head(name, "policy")
-    yield from paragraphs(about)
+    yield from paragraphs(PARTS.sub("\n\n", about))
     yield ""
     if not layers:
         yield escaped(f"A call goes straight to the first deployment: {formula}")

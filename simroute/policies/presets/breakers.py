@@ -238,12 +238,16 @@ PRESETS: Presets = {
             "failures": 3,
             "window": 10.0,
             "cooldown": 10.0,
-            "recovery": "time",
             "scope": "deployment",
         },
-        "AI Proxy Advanced 3.x",
+        "AI Proxy Advanced 3.13",
         "plugin documentation: balancer.max_fails, balancer.fail_timeout",
-        ("where all targets are out, what happens is not documented",),
+        (
+            "failures are forgotten by a success that comes fail_timeout after the last of them "
+            "(here each when it is so old)",
+            "where all targets are out it answers 500 (here 503)",
+            "how many calls may try after fail_timeout is not documented (here one)",
+        ),
         "max_fails 3 and fail_timeout 10 s, as in its example",
     ),
     "bifrost": Preset(
@@ -270,10 +274,7 @@ PRESETS: Presets = {
         {"min_closed": 1, "scope": "deployment"},
         "2026-10",
         "AWS documentation of gateway targets",
-        (
-            "when it opens and comes back is not published (here the defaults)",
-            "the breaker is of a target and a model",
-        ),
+        ("when it opens and comes back is not published (here the defaults)",),
         "3 failures within 30 s, 30 s",
     ),
 }

@@ -155,6 +155,21 @@ def test_a_preset_of_a_gateway_is_described_by_its_bare_name_too(name, capsys):
     assert "AI Proxy Advanced" in said(capsys, "describe", name)
 
 
+def test_a_gateway_s_page_tells_what_it_rests_on_in_paragraphs_and_the_list_leaves_it_out(capsys):
+    """Source, assumptions and what is left out begin lines of their own in `describe`."""
+    text = said(capsys, "describe", "policy=cloudflare")
+    begins = {line.partition(":")[0] for line in text.splitlines() if ": " in line}
+    assert {"Source", "Assumed", "Left out"} <= begins
+    shown = COLOUR.sub("", watched("list", "policies", width=150))
+    assert "Cloudflare's AI Gateway (2026)" in " ".join(shown.split())
+    assert "Source: " not in shown
+
+
+def test_a_list_of_presets_says_where_whole_gateways_are():
+    """Which are policies; on a terminal alone."""
+    assert "list policies" in watched("list", "presets")
+
+
 def test_a_name_that_is_a_gateway_and_a_format_is_told_of_both(capsys):
     """The policy is described, and the other named."""
     text = said(capsys, "describe", "portkey")
