@@ -12,8 +12,11 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 
+from minutes import BLUE, GREY, ORANGE, RED, VIOLET, WIDE, framed, success
+
 from simroute.config.loading import load, load_layers
 from simroute.execution.options import ExecutionOptions
+from simroute.models.spec import Outage
 from simroute.studies.comparison.run import compare
 from simroute.studies.comparison.study import Study
 from simroute.testing import Step, play
@@ -21,10 +24,7 @@ from simroute.text import span
 
 DOCS = Path(__file__).parent
 FILE = re.compile(r'^```yaml title="policies/(\w+)\.yaml"\n(.*?)^```$', re.M | re.S)
-# Petroff (2021): colours that everybody can tell apart
-BLUE, ORANGE, RED, VIOLET, GREY = "#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1"
-DASHES = ("", "6 3", "2 3")
-WIDE, LEFT, TOP, RIGHT = 760, 170, 44, 40
+LEFT, TOP, RIGHT = 170, 44, 40
 OUTAGE_S = 1020
 """Of `anthropic_outage`, in seconds."""
 
@@ -73,15 +73,17 @@ def count() -> str:
 
 def shut() -> str:
     """Minute by minute, with one deployment behind the first and with two."""
-    study = studied("anthropic_outage", ["tuned", "two_behind"], [])
-    return lines("Requests that succeed, allowed_fails 1", study, ("tuned", "two_behind"))
+    colours = {"tuned": RED, "two_behind": ORANGE}
+    study = studied("anthropic_outage", list(colours), [])
+    return success("Requests that succeed, allowed_fails 1", study, outage_of(study), colours)
 
 
 def overload() -> str:
     """Minute by minute, with 500 alone in the list of statuses and with those of an overload."""
-    names = ("example", "kong_turns", "listed")
-    study = studied("anthropic_outage", list(names), ["scenario.workload.rate=2"])
-    return lines("Requests that succeed while a company answers 529", study, names)
+    colours = {"example": RED, "kong": ORANGE, "listed": BLUE}
+    study = studied("anthropic_outage", list(colours), ["scenario.workload.rate=2"])
+    title = "Requests that succeed while a company answers 529"
+    return success(title, study, outage_of(study), colours)
 
 
 def tries() -> str:
@@ -146,6 +148,12 @@ def studied(scenario: str, names: Sequence[str], overrides: list[str]) -> Study:
         given = [own.get(name, name) for name in names]
         made = load("compare", scenario, given, overrides, 1, 5)
         return compare(made, options=ExecutionOptions(workers=2))
+
+
+def outage_of(study: Study) -> Outage:
+    """The only one of its scenario."""
+    (outage,) = study.configuration.scenario.outages.values()
+    return outage
 
 
 # -- how they are drawn ----------------------------------------------------------------------------
@@ -215,63 +223,6 @@ class Drawing:
     def _say(self, x: float, row: int, text: str, more: str) -> None:
         y = self.y(row) + 13
         self.parts.append(f'<text x="{x:.1f}" y="{y}" {more}>{escape(text)}</text>')
-
-
-def lines(title: str, study: Study, names: Sequence[str]) -> str:
-    """The share of each minute's requests that succeed, summed over replications."""
-    high, left, right = 300, 54, 120
-    minutes = min(60, len(study.runs[names[0]][0].minutes[0]))
-
-    def x(minute: float) -> float:
-        return left + minute / minutes * (WIDE - left - right)
-
-    def y(share: float) -> float:
-        return 50 + (1 - share) * (high - 90)
-
-    parts = [
-        f'<text x="{left}" y="20" font-size="14">{escape(title)}</text>',
-        f'<rect x="{x(20):.1f}" y="50" width="{x(37) - x(20):.1f}" height="{high - 90}" '
-        f'fill="#eee"/>',
-        f'<text x="{x(20) + 4:.1f}" y="44" fill="#666">outage</text>',
-    ]
-    parts += [
-        f'<text x="{left - 6}" y="{y(share) + 4:.1f}" text-anchor="end">{share:.0%}</text>'
-        for share in (0, 0.25, 0.5, 0.75, 1)
-    ]
-    parts += [
-        f'<text x="{x(minute):.1f}" y="{y(0) + 18:.1f}" text-anchor="middle">{minute} min</text>'
-        for minute in range(0, minutes + 1, 20)
-    ]
-    for place, (name, colour, dash) in enumerate(
-        zip(names, (RED, ORANGE, BLUE)[: len(names)], DASHES, strict=False)
-    ):
-        runs = study.runs[name]
-        shares = [
-            sum(run.minutes[1][m] for run in runs) / max(1, sum(run.minutes[0][m] for run in runs))
-            for m in range(minutes)
-        ]
-        points = " ".join(f"{x(m + 0.5):.1f},{y(share):.1f}" for m, share in enumerate(shares))
-        parts.append(
-            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.8" '
-            f'stroke-dasharray="{dash}"/>'
-        )
-        row = 60 + 18 * place
-        parts.append(
-            f'<line x1="{WIDE - right + 6}" x2="{WIDE - right + 28}" y1="{row}" y2="{row}" '
-            f'stroke="{colour}" stroke-dasharray="{dash}"/>'
-        )
-        parts.append(f'<text x="{WIDE - right + 32}" y="{row + 4}" fill="{colour}">{name}</text>')
-    return framed(parts, high)
-
-
-def framed(parts: Sequence[str], high: float) -> str:
-    """An SVG of these parts on white."""
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {high:.0f}" '
-        f'font-family="sans-serif" font-size="12">',
-        f'<rect width="{WIDE}" height="{high:.0f}" fill="white"/>',
-    )
-    return "\n".join([*head, *parts, "</svg>"]) + "\n"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ also renews the outputs that the page shows.
 In a page, ```yaml or ```python with title="FILE" is written to that file; other ```python and every
 ```sh is run, one after another; a ```text behind it shows what came out. In such an output a line
 `…` stands for any number of lines, `…` at the end of a line for the rest of it; figures may differ
-by one in the last digit, or by 1 %.
+by one in the last digit, or by 1 %. Lines that are shown together are renewed as one piece: in the
+order that they have now, and with those that have come between.
 A shell block titled "exit status N" must end with N. ```bash and all else is only to be read.
 """
 
@@ -15,14 +16,19 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from itertools import groupby
 from pathlib import Path
 
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]*)")?\n(.*?)^```$', re.M | re.S)
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 LONGEST = 300  # seconds of one block
 ELLIPSIS = "…"
+WIDEST = 2
+"""Lines that are shown together are made whole up to so many times as many."""
+ALIKE = 0.6
+"""Of two lines so much is the same (0 to 1) if they are one."""
 
 
 @dataclass
@@ -100,29 +106,78 @@ def environment() -> dict[str, str]:
 
 
 def compared(shown: str, output: str) -> tuple[str, list[str]]:
-    """The shown lines with their figures as they are in the output, and what differs."""
-    there = iter(output.splitlines())
-    made, problems = [], []
-    for line in shown.splitlines():
-        real = line if line.strip() in ("", ELLIPSIS) else like(line, there)
-        if real is None:
-            return shown, [f"no such line in the output: {line!r}; it was\n{output}"]
-        if not close(line, real):
-            problems.append(f"shows {line.strip()!r}, and it is {real.strip()!r}")
-        made.append(real.rstrip())
-    return "\n".join(made) + "\n", problems
+    """The shown lines as they are in the output now, and what differs. Lines that stand together,
+    with neither `…` nor an empty line between, are a piece of the output, and are made whole."""
+    real, made, problems, at = output.splitlines(), [], [], 0
+    for told, piece in groupby(shown.splitlines(), lambda line: line.strip() not in ("", ELLIPSIS)):
+        lines = list(piece)
+        if not told:
+            made += [line.strip() for line in lines]
+            continue
+        places = in_order(lines, real, at) or anywhere(lines, real, at)
+        if None in places:
+            lost = lines[places.index(None)]
+            problems.append(f"no such line in the output: {lost!r}; it was\n{output}")
+            made += lines
+            continue
+        found = dict(zip([place for place in places if place is not None], lines, strict=True))
+        renewed = {place: as_shown(line, real[place]) for place, line in found.items()}
+        problems += [
+            f"shows {line.strip()!r}, and it is {renewed[place].strip()!r}"
+            for place, line in found.items()
+            if not close(line, renewed[place])
+        ]
+        if list(found) != sorted(found):
+            problems.append(f"shows lines in another order than the output, from {lines[0]!r} on")
+        first, at = min(renewed), max(renewed) + 1
+        is_a_piece = at - first <= WIDEST * len(lines)
+        made += [renewed.get(i, real[i]) for i in range(first, at) if is_a_piece or i in renewed]
+    return "\n".join(line.rstrip() for line in made) + "\n", problems
 
 
-def like(line: str, there: Iterator[str]) -> str | None:
-    """The next line that differs from this one in figures alone, cut where this one is."""
+def in_order(lines: list[str], real: list[str], at: int) -> list[int | None]:
+    """Where each line is from `at` on, one after another; empty if they are not so."""
+    places: list[int | None] = []
+    for line in lines:
+        place = next((i for i in range(at, len(real)) if is_like(line, real[i])), None)
+        if place is None:
+            return []
+        places.append(place)
+        at = place + 1
+    return places
+
+
+def anywhere(lines: list[str], real: list[str], at: int) -> list[int | None]:
+    """Where each is from `at` on, whatever the order; else the first that begins like it."""
+    places: list[int | None] = [None] * len(lines)
+    for alike in (is_like, begins_like):
+        for number, line in enumerate(lines):
+            free = (i for i in range(at, len(real)) if i not in places)
+            if places[number] is None:
+                places[number] = next((i for i in free if alike(line, real[i])), None)
+    return places
+
+
+def is_like(line: str, real: str) -> bool:
+    """Whether they differ in figures alone, as far as the line goes."""
+    start = line.removesuffix(f" {ELLIPSIS}")
+    if skeleton(real) == skeleton(start):
+        return True
+    return start != line and re.match(r"\s*" + pattern(start), real) is not None
+
+
+def begins_like(line: str, real: str) -> bool:
+    """Whether it is the same line with figures of another form, such as `58 s` for `1:02 min`."""
+    a, b = skeleton(line), skeleton(real)
+    return a.split(" ")[0] == b.split(" ")[0] and SequenceMatcher(None, a, b).ratio() > ALIKE
+
+
+def as_shown(line: str, real: str) -> str:
+    """The real line, cut where the shown one is."""
     start = line.removesuffix(f" {ELLIPSIS}")
     cut = line[len(start) :]
-    for real in there:
-        if skeleton(real) == skeleton(start):
-            return real + cut
-        if cut and (found := re.match(r"\s*" + pattern(start), real)):
-            return found[0] + cut
-    return None
+    found = re.match(r"\s*" + pattern(start), real) if cut else None
+    return (found[0] if found is not None else real) + cut
 
 
 def pattern(start: str) -> str:
@@ -137,8 +192,9 @@ def skeleton(line: str) -> str:
 
 
 def close(shown: str, real: str) -> bool:
-    """Whether the figures of two such lines agree."""
-    return all(near(a, b) for a, b in zip(NUMBER.findall(shown), NUMBER.findall(real), strict=True))
+    """Whether two lines are the same and their figures agree."""
+    figures = zip(NUMBER.findall(shown), NUMBER.findall(real), strict=False)
+    return skeleton(shown) == skeleton(real) and all(near(a, b) for a, b in figures)
 
 
 def near(shown: str, real: str) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from simroute.core.target import EVERYBODY
 from simroute.text import duration
 
 RESENDING = ("fallback", "retry", "cascade", "queue", "hedge")
@@ -161,6 +162,12 @@ def _litellm(layer: Any, outer: list[Any], inner: list[str]) -> Iterator[str]:
     if layer.disable_cooldowns and layer.cooldown_time != type(layer).cooldown_time:
         yield "cooldown_time: nothing cools with disable_cooldowns; leave one of them out"
     groups = layer.groups or {"main": ()}
+    alone = all(len(names) == 1 and EVERYBODY not in names for names in groups.values())
+    if alone and layer.routing_strategy != type(layer).routing_strategy:
+        yield (
+            f"routing_strategy: {layer.routing_strategy} never chooses, since each group has one "
+            f"deployment; write several in one, such as main: [first, other_company]"
+        )
     named = {**groups, **layer.model_group_alias}
     for key in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
         for name in getattr(layer, key):

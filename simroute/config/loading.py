@@ -349,14 +349,25 @@ def _layers(document: Document) -> dict[str, Any]:
     return layers
 
 
+def _meant(kind: str) -> str:
+    """What was to be written in place of a layer that there is not."""
+    if kind == "preset":
+        return f"a preset stands in its layer, as breaker: {{preset: kong}}; {schema.WHOLE}"
+    if f"{catalogue.GATEWAYS}/{kind}" in catalogue.list_names("policies"):
+        return (
+            f"it is a whole policy: policy={kind} runs it, and simroute describe policy={kind} "
+            f"shows the layers that it is made of"
+        )
+    near = nearest(kind, sorted(registry))
+    return f"{near}; one of your own is loaded with --plugin FILE.py"
+
+
 def _layer(key: Any, value: Any, document: Document) -> Any:
     settings = dict(value or {}) if isinstance(value, dict) or value is None else value
     kind = settings.pop("kind", key) if isinstance(settings, dict) else key
     where = f"{document.where((str(key),))}: {key}"
     if kind not in registry:
-        near = nearest(str(kind), sorted(registry))
-        own = "; one of your own is loaded with --plugin FILE.py"
-        raise InputError(f"{where}: no layer is called {kind!r}; {near}{own}")
+        raise InputError(f"{where}: no layer is called {kind!r}; {_meant(str(kind))}")
     if not isinstance(settings, dict):
         first = next((f"{field.name}: …" for field in declared_fields(registry[kind])), "")
         raise InputError(

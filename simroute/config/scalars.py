@@ -138,6 +138,9 @@ def range_text(bound: Range) -> str:
 
 
 def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
+    """One of these; a version such as 1.109 is read as a number, and means its text."""
+    if isinstance(value, float) and str(value) in choices:
+        return str(value)
     if value not in choices or isinstance(value, bool):
         near = nearest(str(value), list(map(str, choices)))
         hint = f"; {near}" if near.startswith("did") else ""

@@ -151,12 +151,17 @@ def _key_path(problem: Any) -> KeyPath:
     return tuple(str(part) for part in problem["loc"] if part not in BRANCHES)
 
 
+WHOLE = "a whole gateway is a policy, such as policy=litellm (simroute list policies)"
+
+
 def _message(cls: type, problem: Any, document: Document, base: KeyPath) -> str:
     path = _key_path(problem)
     kind = problem["type"]
     if kind == "extra_forbidden":
         above = find(cls, path[:-1])
-        text = f"unknown key; {nearest(path[-1], [] if above is None else above.keys)}"
+        near = nearest(path[-1], [] if above is None else above.keys)
+        no_preset = path == ("preset",) and hasattr(cls, "kind")
+        text = f"unknown key; {f'presets are of breaker; {WHOLE}' if no_preset else near}"
     elif kind == "missing":
         text = "is required"
     elif kind == "value_error":

@@ -290,3 +290,20 @@ def test_a_deadline_around_a_fallback_leaves_time_where_each_target_has_its_own(
     """As Envoy's route and its tries have it."""
     layers = load_layers(policy("route: {kind: timeout, total: 60s}", INSIDE, inside))
     assert any("one deadline covers" in note for note in advice.nesting_notes(layers)) is told
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("kong: {max_fails: 5}", "it is a whole policy: policy=kong runs it"),
+        ("preset: litellm", "a preset stands in its layer, as breaker: {preset: kong}"),
+        ("fallback: {preset: kong}", "presets are of breaker; a whole gateway is a policy"),
+        ("litellm: {preset: tuned}", "presets are of breaker; a whole gateway is a policy"),
+        ("breakr: {preset: kong}", "did you mean breaker?"),
+    ],
+)
+def test_where_a_preset_cannot_stand_the_line_says_where_it_can(policy, line, told):
+    """A gateway as a layer, a preset as one or in a layer that has none."""
+    with pytest.raises(InputError) as found:
+        load_layers(policy(line))
+    assert told in found.value.lines[0]

@@ -67,6 +67,10 @@ from simroute.policies.timeout import Timeout
         ({"l": LiteLLM(disable_cooldowns=True, cooldown_time=9.0)}, "l.cooldown_time: nothing"),
         ({"l": LiteLLM(fallbacks={"x": ("main",)})}, "l.fallbacks.x: there is no such group"),
         (
+            {"l": LiteLLM(groups={"g": ("a",)}, routing_strategy="least-busy")},
+            "l.routing_strategy: least-busy never chooses, since each group has one deployment",
+        ),
+        (
             {"l": LiteLLM(model_group_retry_policy={"x": {"Timeout": 1}})},
             "l.model_group_retry_policy.x: there is no such group",
         ),

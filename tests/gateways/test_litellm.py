@@ -7,6 +7,7 @@ import pytest
 
 from fakes import Ask, FakeWorld, Reply
 from simroute.config.advice import own_mistakes
+from simroute.config.loading import load_layers
 from simroute.gateways.litellm.deployment import Deployment
 from simroute.gateways.litellm.router import LiteLLM
 from simroute.testing import Step, play
@@ -134,3 +135,11 @@ def test_its_cache_gives_no_answer_of_who_must_not_see_the_request():
     ends = world.play(policy, *requests)
     assert [outcome.cached for _, outcome in ends] == ["no", "no", "exact", "exact"]
     assert [target for _, target in world.sent] == ["a", "b"]
+
+
+@pytest.mark.parametrize("written", ["1.109", '"1.109"'])
+def test_a_profile_may_be_written_as_the_number_that_it_looks_like(tmp_path, written):
+    """YAML and overrides read 1.109 as a number."""
+    file = tmp_path / "p.yaml"
+    file.write_text(f"litellm: {{groups: {{g: [a]}}, profile: {written}}}\n", encoding="utf-8")
+    assert load_layers(str(file))["litellm"].profile == "1.109"

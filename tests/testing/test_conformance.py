@@ -122,6 +122,25 @@ def test_what_is_no_file_of_vectors_is_one_line_and_status_2(tmp_path, capsys, c
     assert capsys.readouterr().err.count(str(file)) == 1
 
 
+def test_what_is_not_read_is_told_in_words_with_what_to_do(tmp_path, capsys):
+    """A folder, nothing, no JSON, no text; and how it is used."""
+    (tmp_path / "empty.json").write_text("")
+    (tmp_path / "cut.json").write_text("{")
+    (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\x00")
+    names = {
+        ".": "is a folder; name its files",
+        "empty.json": "is empty",
+        "cut.json": "is no JSON",
+        "bytes.json": "is not text",
+        "away.json": "there is no such file",
+    }
+    assert main([str(tmp_path / name) for name in names]) == 2
+    for line, told in zip(capsys.readouterr().err.splitlines(), names.values(), strict=True):
+        assert told in line
+    assert main(["--help"]) == 0
+    assert "One line an item" in capsys.readouterr().out
+
+
 def test_a_quirk_may_differ_and_says_so():
     """The same item fails without its mark."""
     item = {

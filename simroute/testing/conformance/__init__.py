@@ -46,12 +46,7 @@ def read_items(file: Path) -> list[Any]:
 
 def read_file(file: Path) -> tuple[list[Any], list[str]]:
     """The items, and lines on what in the file nobody reads or is not so."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"), object_pairs_hook=_object)
-    except RecursionError:
-        raise ValueError(f"{file}: is nested too deeply") from None
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
+    content = _content(file)
     found: list[Any] = []
     if isinstance(content, dict):
         for key in LISTS:
@@ -66,6 +61,30 @@ def read_file(file: Path) -> tuple[list[Any], list[str]]:
         )
     said = list(remarks(content)) if "scorecard" in content else []
     return found, [*said, *(f"the id {name!r} stands for several items" for name in _twice(found))]
+
+
+def _content(file: Path) -> Any:
+    """What a file of JSON holds. Raises ValueError with one line that says what to do."""
+    if file.is_dir():
+        raise ValueError(f"{file}: is a folder; name its files, such as {file / '*.json'}")
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ValueError(f"{file}: there is no such file") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{file}: is not text in UTF-8; give a file of JSON") from None
+    except OSError as error:
+        raise ValueError(f"{file}: {error.strerror}") from None
+    if not text.strip():
+        raise ValueError(f'{file}: is empty; write {{"vectors": [{{"id": …}}]}}')
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except RecursionError:
+        raise ValueError(f"{file}: is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{file}: is no JSON: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Config:

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from simroute.testing import conformance
 from simroute.testing.conformance import judge, read_file
 
 USAGE = "usage: python -m simroute.testing.conformance FILE…"
@@ -15,7 +16,8 @@ USAGE = "usage: python -m simroute.testing.conformance FILE…"
 def main(files: list[str]) -> int:
     """Print the verdicts of all files; 0, 1 when an item fails, 2 when a file is none."""
     if not files or {"-h", "--help"} & set(files):
-        (sys.stdout if files else sys.stderr).write(f"{USAGE}\n")
+        told = f"\n{conformance.__doc__}" if files else ""
+        (sys.stdout if files else sys.stderr).write(f"{USAGE}\n{told}")
         return 0 if files else 2
     words: Counter[str] = Counter()
     unreadable = False
