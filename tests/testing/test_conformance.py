@@ -297,7 +297,7 @@ def test_all_lists_of_a_file_are_played_and_repeated_ids_told(tmp_path, capsys):
         ('{"scorecard": [1]}', "`scorecard` is no object of faults"),
         ('{"setup": 5, "scorecard": {}}', "`setup` is no text"),
         ('{"vectors": [], "vectors": [{"id": 1}]}', "the key 'vectors' stands twice"),
-        ("", "Expecting value"),
+        ("", "is empty"),
         ("NaN", "no items"),
     ],
 )
