@@ -11,7 +11,7 @@ from simroute.studies.comparison.study import Study
 # Petroff (2021): colours that everybody can tell apart
 BLUE, ORANGE, RED, VIOLET, GREY = "#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1"
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
-WIDE, HIGH, LEFT, TOP, ROOM = 760, 300, 54, 50, 120
+WIDE, HIGH, LEFT, TOP, ROOM = 760, 300, 54, 50, 132
 
 
 def success(title: str, study: Study, outage: Outage, colours: dict[str, str]) -> str:

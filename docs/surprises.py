@@ -103,7 +103,9 @@ def tries() -> str:
         drawing.bar(row, (0.8, mean), BLUE, told, "begin")
         drawing.whisker(row, low, high)
     return drawing.text(
-        [0.8, 0.85, 0.9, 0.95, 1], "{:.0%}", "with 95 % intervals; sends: by request"
+        [0.8, 0.85, 0.9, 0.95, 1],
+        "{:.0%}",
+        "from 80 % on, with 95 % intervals; sends: attempts by request",
     )
 
 
