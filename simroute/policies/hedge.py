@@ -34,10 +34,10 @@ class Hedge:
     are given up.
 
     The answer is the first token where it is streamed. A copy that fails with one of `statuses`
-    sends the next at once, after its Retry-After if that is of the same target; any other failure
-    ends the race. When all copies fail the last failure is returned. Pings, and trials that want
-    single sends, are not hedged. Sources: Dean and Barroso, The Tail at Scale (2013); gRPC
-    proposal A6.
+    sends the next at once, after its Retry-After if that is of the same target (of several, after
+    the latest one's); any other failure ends the race. When all copies fail the last failure is
+    returned. Pings, and trials that want single sends, are not hedged. Sources: Dean and Barroso,
+    The Tail at Scale (2013); gRPC proposal A6.
 
     Example:
 
@@ -121,15 +121,27 @@ class Hedge:
             ended = await world.within(delay, _opened(race.gate), LATE)
             if ended.limit != LATE:
                 failure = ended
-                if failure.retry_after is not None and before == target:
-                    if failure.retry_after > self.max_retry_after:
-                        return failure
-                    await world.sleep(failure.retry_after)
+                if before == target and not await self._waited(failure.retry_after, race):
+                    return failure
         now = world.now()
         if self._extra is not None and not self._extra.withdraw(now):
             return failure or Outcome.rejected("hedge", 503, before)
         world.emit("hedged", race.call, target=target or before, copy=number + 1)
         return await self._from(number, race)
+
+    async def _waited(self, asked: float | None, race: Race) -> bool:
+        """Waits as long as failures ask for, of several the latest that asks for anything; whether
+        a further copy may go then."""
+        world = race.world
+        until = world.now() + (asked or 0.0)
+        while asked is not None and asked <= self.max_retry_after:
+            rest = max(0.0, until - world.now())
+            latest = await world.within(rest, _opened(race.gate), LATE)
+            if latest.limit == LATE:
+                return True
+            if latest.retry_after is not None:
+                asked, until = latest.retry_after, world.now() + latest.retry_after
+        return asked is None
 
     def _ends(self, outcome: Outcome) -> bool:
         """Whether no further copy could do better."""

@@ -84,6 +84,20 @@ def test_one_that_asks_for_a_day_is_not_sent_again():
     assert log.requests[0][2] == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize(
+    ("latest", "third"),
+    [(None, 3.6), (0.5, 2.1), (5.0, 6.6), (math.inf, None)],
+)
+def test_while_a_copy_waits_the_latest_word_of_the_target_counts(latest, third):
+    """The second copy fails at .6 s and asks for three seconds; the first at 1.6 s, and asks for
+    nothing, less, more, or that nobody asks again. In gRPC the latest pushback replaces others."""
+    steps = [Step(1.6, 503, latest), Step(0.1, 503, 3.0), Step(0.1, 200)]
+    log = play({"hedge": Hedge(0.5, None, 3, (), None)}, {"a": steps})
+    sent = [start for start, *_ in log.attempts]
+    assert sent == pytest.approx([0, 0.5] + ([] if third is None else [third]))
+    assert (log.requests[0][0] == "ok") == (third is not None)
+
+
 def test_a_streamed_answer_is_there_with_its_first_token():
     """First tokens at 3 s and .5 s: the second copy's comes at 1.5 s, and its rest is read."""
     steps = [Step(9.0, first=3.0), Step(2.0, first=0.5)]

@@ -193,6 +193,7 @@ def hedged(attempts, max_attempts=5, delay=0.0, deadline=None):
     sent, when it was done, which won, and how it ended."""
     most = min(max_attempts, 5, len(attempts))
     now, sent, running, next_at, frozen, status = 0.0, [], {}, 0.0, False, None
+    held = 0.0  # until when somebody has asked to wait
     while True:
         due = [(end, 0, number) for number, end in running.items()]
         if not frozen and len(sent) < most:
@@ -214,9 +215,10 @@ def hedged(attempts, max_attempts=5, delay=0.0, deadline=None):
             _, status, *pushback = attempts[what]
             winner = what if status == "ok" else None
             if status == "nonfatal":
-                asked = pushback[0] if pushback else 0.0
-                frozen = frozen or asked < 0
-                next_at = now + max(asked, 0.0)
+                if pushback:
+                    frozen = frozen or pushback[0] < 0
+                    held = now + pushback[0]
+                next_at = max(now, held)
                 continue
         told = {"sent": sent, "done": now, "winner": winner, "status": status}
         return told | {"cancelled": sorted(running)}

@@ -101,14 +101,19 @@ FIELDS: dict[str, dict[str, Field]] = {
     },
     "brooker_budget": {
         "capacity": Field(
-            None, ("max", "size", "bucket_size", "max_tokens", "tokens", "limit"), low=0
+            None,
+            ("max", "size", "bucket", "bucket_size", "max_size", "max_tokens", "tokens", "limit"),
+            low=0,
         ),
         "ratio": Field(
             0.1,
-            ("deposit", "refill", "fill", "fill_rate", "bucket_fill_rate", "share", "per_success"),
+            (
+                *("deposit", "refill", "fill", "fill_rate", "bucket_fill_rate", "share", "gain"),
+                *("per_success", "success", "token_ratio", "fraction", "credit", "earn", "rate"),
+            ),
             low=0,
         ),
-        "cost": Field(1.0, ("retry_cost", "per_retry"), low=0),
+        "cost": Field(1.0, ("retry_cost", "per_retry", "withdraw"), low=0),
         "initial": Field(None, ("start", "initial_tokens")),
     },
     "grpc_throttle": {

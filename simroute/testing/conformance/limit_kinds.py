@@ -156,13 +156,13 @@ def _counter(given: Given) -> Operations:
 def _concurrency(given: Given) -> Operations:
     busy = 0
 
-    def acquire(*_: Any) -> bool:
+    def acquire(now: float = 0.0) -> bool:
         nonlocal busy
         free = bool(busy < given.limit)
         busy += free
         return free
 
-    def release(*_: Any) -> None:
+    def release(now: float = 0.0) -> None:
         nonlocal busy
         if not busy:
             raise ValueError("nothing is held")
@@ -189,13 +189,13 @@ def _brooker(given: Given) -> Operations:
     capacity = 10.0 if given.capacity is None else given.capacity
     bucket = Bucket(capacity, 0.0, _initial(given, capacity))
 
-    def deposit(*_: Any) -> None:
+    def deposit(now: float = 0.0) -> None:
         bucket.refund(0.0, 0.0, given.ratio)
 
-    def withdraw(*_: Any) -> bool:
+    def withdraw(now: float = 0.0) -> bool:
         return bucket.take(0.0, float(given.cost))
 
-    def should_retry(*_: Any) -> bool:
+    def should_retry(now: float = 0.0) -> bool:
         return bucket.level(0.0) > float(given.cost) and withdraw()
 
     return {
@@ -210,9 +210,14 @@ def _brooker(given: Given) -> Operations:
 
 
 def _grpc(given: Given) -> Operations:
+    """A failure with a status that is not to be tried again may be said not to count."""
     throttle = FailureTokens(given.max_tokens, given.ratio)
+
+    def failure(counts: bool = True) -> bool:
+        return throttle.failure() if counts else throttle.allowed
+
     return {
-        "failure": throttle.failure,
+        "failure": failure,
         "success": throttle.success,
         "allowed": lambda: throttle.allowed,
         "n": lambda *_: throttle.thousandths,

@@ -22,16 +22,6 @@ OTHER_KINDS = {
     "aws_delay": ("botocore_delay", "aws_backoff", "botocore_backoff"),
     "aws_quota": ("retry_quota", "botocore_quota", "aws_budget", "aws_retry_quota"),
     "backoff": ("exponential_backoff", "exponential", "jitter"),
-    "brooker_budget": (
-        "adaptive_bucket",
-        "adaptive_retries",
-        "adaptive_retry",
-        "retry_bucket",
-        "retry_tokens",
-        "token_retry",
-        "retry_token_bucket",
-        "success_bucket",
-    ),
     "concurrency": ("concurrency_limit", "semaphore", "bulkhead", "fixed_limit", "max_parallel"),
     "cubic": ("cubic_calculator", "aws_cubic", "botocore_cubic"),
     "adaptive_throttle": ("sre_throttle", "google_throttle", "adaptive_throttling"),
@@ -135,6 +125,10 @@ OTHER_OPERATIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "t0": ("last_fail", "start_time"),
     },
 }
+BROOKER = (
+    r"brooker|(retry|success).*(token|bucket|credit)|(token|bucket).*retr|adaptive_(retr|bucket)"
+)
+"""What a budget of retries that successes fill may be called; it has no name of its own."""
 KIND_NAMES = {other: kind for kind, others in OTHER_KINDS.items() for other in (kind, *others)}
 
 
@@ -148,7 +142,9 @@ def kind_of(word: object) -> str:
     """What a kind is called here. Raises Inexpressible for an unknown one."""
     if not isinstance(word, str) or not word:
         raise Malformed(f"the kind {word!r} is no word")
-    known = "brooker_budget" if "brooker" in plain(word) else KIND_NAMES.get(plain(word))
+    known = KIND_NAMES.get(plain(word))
+    if known is None and re.search(BROOKER, plain(word)):
+        known = "brooker_budget"
     if known is None:
         raise Inexpressible(f"the kind {word}")
     return known
