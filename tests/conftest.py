@@ -3,8 +3,10 @@
 import gc
 import math
 import os
+import sys
 from collections.abc import Iterator
 from copy import deepcopy
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,23 @@ def composed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(overrides, "_hydra", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def looked_up_once() -> Iterator[None]:
+    """What is installed is looked up once for each place to look: a command in this process asks
+    three times, and each asks hundreds of packages."""
+    look_up, results = metadata.entry_points, {}
+
+    def once(**wanted: Any) -> Any:
+        key = (*sys.path, repr(wanted))
+        if key not in results:
+            results[key] = look_up(**wanted)
+        return results[key]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(metadata, "entry_points", once)
         yield
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from simroute.streams import content
 from simroute.text import quoted
 
 MOST_BYTES, MOST_DEPTH, MOST_NODES = 1 << 20, 24, 50_000
+MOST_KEPT = 1 << 15
+"""Bytes of a file whose data are kept."""
 FORBIDDEN = {
     "defaults": "there is no inheritance between files",
     "hydra": "hydra is not configured from files",
@@ -117,6 +120,25 @@ _Dumper.add_representer(str, _Dumper.represent_str)
 
 def parse(raw: bytes, name: str) -> Document:
     """Data from the bytes of a file called `name`. Raises InputError."""
+    if len(raw) > MOST_KEPT:
+        return _parsed(raw, name)
+    kept = _kept(raw, name)
+    return Document(name, _copied(kept.data), kept.lines.copy())
+
+
+@lru_cache(64)
+def _kept(raw: bytes, name: str) -> Document:
+    """Several files are read again and again, such as a line-up for each scenario that has it."""
+    return _parsed(raw, name)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
+
+
+def _parsed(raw: bytes, name: str) -> Document:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -128,7 +128,10 @@ def test_a_layer_s_table_fits_the_terminal_and_nothing_is_cut(width):
         *(row.default for row in found.parameters[:1]),
     ):
         assert [word for word in text.split() if len(word) < 20 and word not in shown] == []
-    assert all(row.key.split(".")[-1] in shown for row in found.parameters)
+    # a key too long for its column goes on in the next line of it
+    column = "".join(line.partition("  ")[0] for line in shown.splitlines())
+    for key in (row.key.split(".")[-1] for row in found.parameters):
+        assert key in shown or key in column
 
 
 @pytest.mark.parametrize("kind", sorted(registry))
