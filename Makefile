@@ -61,8 +61,14 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint
-	$(PYTEST) -m "not slow and not browser" --durations=20 --durations-min=1
+# Types are checked beside the tests, which they leave a core for some of the time; both are told.
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	@$(BIN)/mypy & types=$$!; tests=0; \
+	$(PYTEST) -m "not slow and not browser" --durations=20 --durations-min=1 || tests=$$?; \
+	wait $$types && exit $$tests
 
 test-fast: setup
 	$(PYTEST) -m "not slow" $(LATER:%=--ignore=%)
