@@ -1,7 +1,7 @@
 """Items of the form of litellm_runs.json, made up: settings, deployments, upstreams, requests.
 
-No chance in them: deployments of one group differ in `order`, or are alone, or the strategy does
-not draw. Times are such that nothing falls on the same millisecond by accident.
+Deployments of one group differ in `order`, or are alone; `strategies` has groups whose strategy
+chooses. Times are such that nothing falls on the same millisecond by accident.
 """
 
 from hypothesis import strategies as st
@@ -43,6 +43,11 @@ BROKEN = st.builds(
     st.sampled_from((0.1, 0.3)),
 )
 WHOLE = st.builds(lambda latency: {"latency": latency}, st.sampled_from((0.1, 0.3, 1.7, 5.3)))
+COUNTED = st.builds(
+    lambda latency, out: {"latency": latency, "tokens": [10, out]},
+    st.sampled_from((0.113, 0.31, 1.71, 5.37)),
+    st.sampled_from((5, 20, 90)),
+)
 STREAMS = st.builds(
     lambda latency, first, gap, chunks, cut: {
         "latency": latency,
@@ -178,3 +183,94 @@ def requests(draw, groups, streamed):
         )
         t += draw(st.sampled_from((0.037, 0.53, 1.07, 6.01, 13.03))) + 0.001 * number
     return asked
+
+
+STRATEGIES = (
+    "simple-shuffle",
+    "least-busy",
+    "usage-based-routing",
+    "usage-based-routing-v2",
+    "latency-based-routing",
+    "cost-based-routing",
+)
+
+
+@st.composite
+def strategies(draw, streamed=False):
+    """An item in which a strategy, and lots, choose among several; limits, budgets and, for some, a
+    cache bound what may be chosen."""
+    groups = GROUPS[: draw(st.integers(1, 2))]
+    ordered = draw(st.integers(0, 3)) == 0
+    good = STREAMS if streamed else COUNTED
+    answers = st.lists(st.one_of(refusals(), good, good, good), min_size=1, max_size=4)
+    models, upstream = [], {}
+    for group in groups:
+        for place in range(draw(st.integers(1, 3))):
+            name = f"{group}{place}"
+            given = some(
+                draw,
+                {
+                    "order": st.integers(1, 2) if ordered else st.none(),
+                    "weight": st.integers(0, 3),
+                    "rpm": st.sampled_from((1, 3, 6)),
+                    "tpm": st.sampled_from((60, 150, 4000)),
+                    "timeout": st.sampled_from((0.9, 3)),
+                    "input_cost_per_token": st.sampled_from((0, 1e-4, 3e-4)),
+                    "output_cost_per_token": st.sampled_from((0, 1e-4, 2e-4)),
+                },
+            )
+            budget = {"max_budget": draw(st.sampled_from((0.003, 0.01))), "budget_duration": "20s"}
+            models.append(
+                {
+                    "model_name": group,
+                    "litellm_params": {
+                        "model": f"openai/{name}",
+                        **given,
+                        **(budget if draw(st.integers(0, 7)) == 0 else {}),
+                    },
+                    "model_info": {"id": name},
+                }
+            )
+            upstream[name] = draw(answers)
+    settings = some(
+        draw,
+        {
+            "routing_strategy": st.sampled_from(STRATEGIES),
+            "num_retries": st.integers(0, 2),
+            "timeout": st.sampled_from((0.7, 2)),
+            "cooldown_time": st.sampled_from((1, 4.5)),
+            "allowed_fails": st.integers(0, 2),
+            "enable_pre_call_checks": st.just(True),
+            "model_group_alias": st.just({"al": "g"}),
+            "provider_budget_config": st.just(
+                {"openai": {"budget_limit": 0.01, "time_period": "30s"}}
+            ),
+        },
+    )
+    if settings.get("routing_strategy") == "latency-based-routing" and draw(st.booleans()):
+        settings["routing_strategy_args"] = some(
+            draw,
+            {
+                "lowest_latency_buffer": st.sampled_from((0, 0.5)),
+                "ttl": st.sampled_from((7, 3600)),
+                "max_latency_list_size": st.integers(1, 3),
+            },
+        )
+    asked, t = [], 0.0
+    for number in range(draw(st.integers(1, 9))):
+        names = [*groups, "al"] if "model_group_alias" in settings else groups
+        asked.append({"t": round(t, 3), "model": draw(st.sampled_from(names))})
+        if streamed:
+            asked[-1]["stream"] = True
+        t += draw(st.sampled_from((0.037, 0.53, 1.07, 6.01, 23.03))) + 0.001 * number
+    item = {
+        "id": "made",
+        "env": {"JITTER": "0"},
+        "router_settings": settings,
+        "model_list": models,
+        "upstream": upstream,
+        "requests": asked,
+    }
+    if len(groups) > 1 and draw(st.booleans()):
+        item["fallbacks"] = [{"g": ["h"]}]
+    return item

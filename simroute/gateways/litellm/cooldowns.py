@@ -83,7 +83,7 @@ class Cooldowns:
             allowed is not None and (latest or allowed != DEFAULT_ALLOWED)
         )
         self._allowed = DEFAULT_ALLOWED if allowed is None else allowed
-        self._until: dict[str, float] = {}
+        self.until: dict[str, float] = {}
         self._fails, self._passes, self._counts = Lasting(), Lasting(), Lasting()
         self.written = -1.0
         self._entries: Entries | None = None
@@ -94,14 +94,14 @@ class Cooldowns:
 
     def _forget(self, kind: str, name: str) -> None:
         if kind == "cold":
-            self._until.pop(name, None)
+            self.until.pop(name, None)
         elif kind in ("passes", "fails"):
             (self._passes if kind == "passes" else self._fails).forget(name)
 
     def is_cold(self, now: float, name: str) -> bool:
         """Whether it is left out; in 1.83 at the very end it still is, unless that moment has
         written anything into the cache, which throws out what has ended."""
-        until = self._until.get(name)
+        until = self.until.get(name)
         if until is None or now > until + INSTANT:
             return False
         if self._late:
@@ -139,8 +139,8 @@ class Cooldowns:
             return None
         end = now + failure.seconds
         if self.is_cold(now, name):  # the first deadline stands
-            end = min(end, self._until[name]) if self._late else self._until[name]
-        self._until[name] = end
+            end = min(end, self.until[name]) if self._late else self.until[name]
+        self.until[name] = end
         if self._entries is not None and not self._late:
             self._entries.put(now, "cold", name, end - now)
         return end - now

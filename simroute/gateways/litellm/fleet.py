@@ -9,15 +9,14 @@ from functools import partial
 from simroute.core import Call, Outcome, Send, World, resolve
 from simroute.core.target import permits
 from simroute.core.value import value
-from simroute.gateways.litellm.cooldowns import MINUTE, Cooldowns, Failure, Lasting
+from simroute.gateways.litellm.bounds import LAYER, Bounds, refused
+from simroute.gateways.litellm.cooldowns import MINUTE, Cooldowns, Failure
 from simroute.gateways.litellm.deployment import Deployment
 from simroute.gateways.litellm.entries import EACH, MOST
 from simroute.gateways.litellm.errors import (
     AFTER_HEAD,
     NO_DEPLOYMENT,
     NO_WEIGHT,
-    OVER_BUDGET,
-    OVER_RPM,
     ErrorClass,
     class_of,
 )
@@ -27,7 +26,6 @@ from simroute.gateways.litellm.strategies import STRATEGIES, Answer, Choice, Kno
 from simroute.gauges.keeping import Kept
 from simroute.gauges.store import Store
 
-LAYER = "litellm"
 ANSWERS, LIFE = 200, 600.0
 """Of the cache: how many, and for how many seconds."""
 FIRST_DELAY, MOST_DELAY, MOST_ASKED = 0.5, 8.0, 60.0
@@ -57,7 +55,6 @@ class Fleet:
         late, latest = settings.profile != "1.83", settings.profile == "1.109"
         self._is = settings
         self._latest, self._late = latest, late
-        self._is_plain = settings.routing_strategy == "usage-based-routing"
         known, price = world.targets(), world.price
         self.groups: dict[str, list[str]] = {
             group: resolve(targets, known, price) or [next(iter(known))]
@@ -70,6 +67,14 @@ class Fleet:
         }
         self.known = {
             name: told.get(name, Deployment()) for group in self.groups.values() for name in group
+        }
+        self._members = {
+            name: self.groups[group]
+            for name, group in {
+                **{name: name for name in self.groups},
+                **settings.model_group_alias,
+            }.items()
+            if group in self.groups
         }
         self._has_levels = any(each.order is not None for each in self.known.values())
         self._slots = {
@@ -98,17 +103,14 @@ class Fleet:
         )
         self.strategy = STRATEGIES[settings.routing_strategy](told_strategy)
         self._counts = self.strategy.counts
-        self._budgets = {
-            name: (each.max_budget, each.budget_duration)
+        self.bounds = Bounds(settings, self.known)
+        self._is_filtered = self.bounds.has_budgets or settings.enable_pre_call_checks
+        self._plain = {
+            name
             for name, each in self.known.items()
-            if each.max_budget is not None and each.budget_duration is not None
+            if each.weight is each.rpm is each.tpm is None and not self._counts
         }
-        self._has_budgets = bool(self._budgets or settings.provider_budget_config)
         self._answers = Store(ANSWERS, LIFE, "fifo") if settings.cache_responses else None
-        self._is_filtered = self._has_budgets or settings.enable_pre_call_checks
-        self._checked, self._spent = Lasting(), Lasting()
-        for provider, budget in settings.provider_budget_config.items():
-            self._spent.add(0.0, ("provider", provider), 0.0, budget.time_period)
 
     def named(self, name: str) -> str:
         """The group that a name stands for."""
@@ -116,10 +118,12 @@ class Fleet:
 
     def members(self, name: str) -> list[str]:
         """The deployments of a group, or of another name of it."""
-        return self.groups[self.named(name)]
+        return self._members[name]
 
     def orders(self, name: str) -> list[int]:
         """The levels of `order` in a group, lowest first."""
+        if not self._has_levels:
+            return []
         found = {self.known[each].order for each in self.members(name)}
         return sorted(each for each in found if each is not None)
 
@@ -127,49 +131,58 @@ class Fleet:
         """Whether a deployment of the group is not cooled."""
         return not all(self.cooldowns.is_cold(now, each) for each in self.members(name))
 
-    async def send(self, wanted: Wanted) -> Outcome:
+    def send(self, wanted: Wanted) -> Awaitable[Outcome]:
         """Asks one of them."""
-        world = wanted.world
-        target = self._chosen(wanted)
+        target = self.chosen(wanted)
         if isinstance(target, Outcome):
-            return target
+            return done(target)
         slots = self._slots[target]
         if slots is None:
-            return await self._asked(wanted, target)
+            return self._ask(wanted, target)
         if slots.is_full and self._late:
-            return Outcome.rejected(LAYER, 429, target)
-        await slots.take(world.gate)
+            return done(Outcome.rejected(LAYER, 429, target))
+        return self._in_line(wanted, target, slots)
+
+    async def _in_line(self, wanted: Wanted, target: str, slots: Slots) -> Outcome:
+        await slots.take(wanted.world.gate)
         try:
-            return await self._asked(wanted, target)
+            return await self._ask(wanted, target)
         finally:
             slots.give()
 
-    async def _asked(self, wanted: Wanted, target: str) -> Outcome:
+    async def _ask(self, wanted: Wanted, target: str) -> Outcome:
         """One of them, whose turn it is."""
-        world, strategy = wanted.world, self.strategy
-        began, outcome = world.now(), None
+        world, answers = wanted.world, self._answers
+        began = world.now()
         limit = self._limit(self.known[target], wanted.call.request.streamed)
-        if self._answers is not None and (known := self._known_answer(wanted, self._answers)):
+        if answers is not None and (known := self._known_answer(wanted, answers)):
             self.cooldowns.passed(began, target)
             return known
         if not self._counts:
             outcome = await self._sent(wanted, target, limit)
+        elif not self.strategy.admits(began, target):
+            return self._over_rpm(wanted, target)
         else:
-            if not strategy.admits(began, target):
-                return self._over_rpm(wanted, target)
-            strategy.began(began, wanted.name, target)
+            self.strategy.began(began, wanted.name, target)
             try:
                 outcome = await self._sent(wanted, target, limit)
-            finally:
-                if outcome is None:
-                    strategy.ended(world.now(), wanted.name, target)
-        begun = outcome.rest is not None
-        if begun:
-            outcome = outcome.wrap(lambda rest: world.flowing(limit, rest, "timeout"))
-        if self._answers is not None:
-            outcome = outcome.then(partial(self._keep, self._answers, wanted))
-        first = world.now()
-        return outcome.then(partial(self._learn, wanted, target, (began, first), begun))
+            except BaseException:
+                self.strategy.ended(world.now(), wanted.name, target)
+                raise
+        if answers is not None:
+            outcome = outcome.then(partial(self._keep, answers, wanted))
+        if outcome.rest is None:
+            self._learn(wanted, target, (began, began), False, outcome)
+            return outcome if outcome.error != "content_filter" else self._stopped(wanted, outcome)
+        outcome = outcome.wrap(lambda rest: world.flowing(limit, rest, "timeout"))
+        return outcome.then(partial(self._learn, wanted, target, (began, world.now()), True))
+
+    def _stopped(self, wanted: Wanted, outcome: Outcome) -> Outcome:
+        """An answer that a content filter stopped is a refused prompt where something stands behind
+        the group for it, and else an answer."""
+        behind = self._is.content_policy_fallbacks
+        is_refused = wanted.name in behind if behind else bool(self._is.default_fallbacks)
+        return replace(outcome, status=400) if is_refused else outcome
 
     # -- answers that are known ------------------------------------------------------------------
 
@@ -192,12 +205,19 @@ class Fleet:
         self._cool(wanted, target, self.cooldowns.judged(wanted.world.now(), target, failure))
         return Outcome.rejected(LAYER, 429, target, MINUTE)
 
-    async def _sent(self, wanted: Wanted, target: str, limit: float) -> Outcome:
+    def _sent(self, wanted: Wanted, target: str, limit: float) -> Awaitable[Outcome]:
         """A send; in 1.83 as many more by the HTTP client as the deployment has retries, of which
         the Router does not know."""
-        world, call = wanted.world, wanted.call.to(target)
+        call = wanted.call.to(target)
+        most = 0 if call.once else self._client_retries(target)
+        if most:
+            return self._by_client(wanted, call, limit, most)
+        return self._bounded(wanted.world, limit, wanted.send(call))
+
+    async def _by_client(self, wanted: Wanted, call: Call, limit: float, most: int) -> Outcome:
+        world = wanted.world
         outcome = await self._bounded(world, limit, wanted.send(call))
-        for tries in range(0 if call.once else self._client_retries(target)):
+        for tries in range(most):
             if outcome.ok or not (outcome.status in CLIENT_AGAIN or outcome.status >= 500):
                 break
             pause = client_pause(outcome.retry_after, tries)
@@ -208,9 +228,9 @@ class Fleet:
     def _client_retries(self, target: str) -> int:
         return 0 if self._late else self.known[target].num_retries or 0
 
-    async def _bounded(self, world: World, limit: float, sent: Awaitable[Outcome]) -> Outcome:
+    def _bounded(self, world: World, limit: float, sent: Awaitable[Outcome]) -> Awaitable[Outcome]:
         """A send, or its end after so many seconds."""
-        return await world.within(limit, sent, "timeout")
+        return world.within(limit, sent, "timeout")
 
     def _limit(self, own: Deployment, streamed: bool) -> float:
         """Seconds for each read."""
@@ -219,24 +239,28 @@ class Fleet:
 
     # -- whom to ask -----------------------------------------------------------------------------
 
-    def _chosen(self, wanted: Wanted) -> str | Outcome:
+    def chosen(self, wanted: Wanted) -> str | Outcome:
         """A deployment, or what the Router says when nobody is left."""
-        call, world, now = wanted.call, wanted.world, wanted.world.now()
-        targets = world.targets()
-        names = [
-            each
-            for each in self.members(wanted.name)
-            if not self.cooldowns.is_cold(now, each)
-            and permits(call.request.forbids, targets[each])
-        ]
+        call, world = wanted.call, wanted.world
+        now, names, forbids = world.now(), self.members(wanted.name), call.request.forbids
+        if self.cooldowns.until:
+            names = [each for each in names if not self.cooldowns.is_cold(now, each)]
+        if forbids:
+            targets = world.targets()
+            names = [each for each in names if permits(forbids, targets[each])]
         if self._is_filtered and names:
             left = self._filtered(wanted, names)
             if isinstance(left, Outcome):
                 return left
             names = left
-        names = self._of_level(names, wanted.level)
+        if self._has_levels:
+            names = self._of_level(names, wanted.level)
         if not names:
             return refused(NO_DEPLOYMENT)
+        if len(names) == 1 and names[0] in self._plain:
+            self.cooldowns.used(now, names[0])
+            self.bounds.asked(now, names[0])
+            return names[0]
         request = call.request
         choice = Choice(
             now,
@@ -257,24 +281,12 @@ class Fleet:
                 return Outcome.rejected(LAYER, 429, None, MINUTE)
             return refused(NO_DEPLOYMENT)
         self.cooldowns.used(now, chosen)
-        if self._is.enable_pre_call_checks:
-            self._checked.add(now, chosen, 1.0, MINUTE)
+        self.bounds.asked(now, chosen)
         return chosen
 
     def _filtered(self, wanted: Wanted, names: list[str]) -> list[str] | Outcome:
         """Those whose budget and limits allow a call, or what the Router says where none does."""
-        now, targets = wanted.world.now(), wanted.world.targets()
-        if self._has_budgets and not self._is_plain:
-            names = [each for each in names if self._has_budget(now, each, targets[each].provider)]
-            if not names:
-                return refused(OVER_BUDGET)
-        if self._is.enable_pre_call_checks:
-            fitting = [each for each in names if self._fits(each, wanted.call)]
-            names = [each for each in fitting if self._keeps_rpm(now, each)]
-            if not names:
-                too_long = Outcome(400, None, "context_length", by=LAYER)
-                return refused(OVER_RPM) if fitting else too_long
-        return names
+        return self.bounds.allow(wanted.world, wanted.call, names)
 
     def _lots(self, wanted: Wanted) -> Lots:
         return Lots(partial(wanted.world.uniform, "choice", wanted.call))
@@ -286,30 +298,12 @@ class Fleet:
     def _of_level(self, names: list[str], level: int | None) -> list[str]:
         """Those of one level of `order` (in 1.83 all, where none is of it); by default of the
         lowest that is left."""
-        if not self._has_levels:
-            return names
         orders = {name: self.known[name].order for name in names}
         if level is not None:
             found = [name for name in names if orders[name] == level]
             return found if found or self._late else names
         level = min((order for order in orders.values() if order is not None), default=None)
         return [name for name in names if orders[name] == level]
-
-    def _fits(self, name: str, call: Call) -> bool:
-        window = self.known[name].max_input_tokens
-        return window is None or call.request.input_tokens <= window
-
-    def _keeps_rpm(self, now: float, name: str) -> bool:
-        rpm = self.known[name].rpm
-        return self._latest or rpm is None or self._checked.get(now, name) < rpm
-
-    def _has_budget(self, now: float, name: str, provider: str) -> bool:
-        budget, own = self._is.provider_budget_config.get(provider), self._budgets.get(name)
-        limits = {
-            ("provider", provider): budget.budget_limit if budget else None,
-            ("deployment", name): own[0] if own else None,
-        }
-        return all(not limit or self._spent.get(now, key) < limit for key, limit in limits.items())
 
     # -- what is learnt --------------------------------------------------------------------------
 
@@ -327,8 +321,9 @@ class Fleet:
         if self._counts:
             self._count(wanted, target, times, outcome)
         if outcome.ok:
-            if self._has_budgets:
-                self._spend(now, target, wanted.world.targets()[target].provider, outcome.usd)
+            if self.bounds.has_budgets:
+                provider = wanted.world.targets()[target].provider
+                self.bounds.spent(now, target, provider, outcome.usd)
             self.cooldowns.passed(now, target)
             return
         if begun or outcome.error in AFTER_HEAD:
@@ -362,13 +357,6 @@ class Fleet:
         """When the first token of a stream was there: here, at its head."""
         return head
 
-    def _spend(self, now: float, name: str, provider: str, usd: float) -> None:
-        budget, own = self._is.provider_budget_config.get(provider), self._budgets.get(name)
-        if budget is not None:
-            self._spent.add(now, ("provider", provider), usd, budget.time_period)
-        if own is not None:
-            self._spent.add(now, ("deployment", name), usd, own[1])
-
     def _failure(self, wanted: Wanted, target: str, kind: ErrorClass, seconds: float) -> Failure:
         has_fallback = bool(self._is.fallbacks.get(wanted.name) or self._is.default_fallbacks)
         return Failure(kind, self._size(wanted.name, target), has_fallback, seconds)
@@ -382,6 +370,11 @@ class Fleet:
             wanted.world.emit("cooldown", wanted.call, target=target, seconds=seconds)
 
 
+async def done(outcome: Outcome) -> Outcome:
+    """Nobody needs to be asked."""
+    return outcome
+
+
 def client_pause(asked: float | None, tries: int) -> float:
     """Seconds until the HTTP client's next send."""
     return asked if asked and asked <= MOST_ASKED else min(FIRST_DELAY * 2.0**tries, MOST_DELAY)
@@ -390,8 +383,3 @@ def client_pause(asked: float | None, tries: int) -> float:
 def whole(seconds: float | None) -> float | None:
     """Retry-After, of which only whole seconds are read."""
     return seconds if seconds is not None and seconds == int(seconds) else None
-
-
-def refused(error: str) -> Outcome:
-    """Nobody was asked. Its status, which 1.83 does not give, is that of 1.109."""
-    return replace(Outcome.rejected(LAYER, 429), error=error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from simroute.core import Call, Outcome, Rest, Send, World, layer
 from simroute.core.value import value
@@ -217,41 +217,29 @@ class LiteLLM(Settings):
         there are, the first failure says."""
         world, fleet = ride.world, ride.fleet
         wanted = Wanted(ride.call, ride.send, world, name, ride.level)
-        outcome = await self._sent(fleet, wanted)
+        outcome = await fleet.send(wanted)
         if outcome.ok or ride.call.once:
             return outcome
-        own = self._by_policy(name, self._class(outcome, world))
+        kind = self._class(outcome, world)
+        own = self._by_policy(name, kind)
         most = self._most_retries(fleet, outcome) if own is None else own
+        if most == 0:
+            return outcome
+        alone = len(fleet.members(name)) == 1
         for tries in range(most + 1):
-            over = own is None and not self._is_worth_more(ride, name, outcome)
-            if most == 0 or over or self._is_over(outcome):
+            left = fleet.is_left(world.now(), name)
+            over = own is None and not (left and is_worth_more(kind, alone))
+            if over or self._is_over(outcome):
                 return outcome
-            if len(fleet.members(name)) == 1 or not fleet.is_left(world.now(), name):
+            if alone or not left:
                 await world.sleep(self._pause(ride, outcome, tries))  # after the last one, too
             if tries < most:
                 world.emit("retried", ride.call, target=outcome.target, status=outcome.status)
-                outcome = await self._sent(fleet, wanted)
+                outcome = await fleet.send(wanted)
                 if outcome.ok:
                     return outcome
+                kind = self._class(outcome, world)
         return outcome
-
-    async def _sent(self, fleet: Fleet, wanted: Wanted) -> Outcome:
-        """One send. An answer that a content filter stopped is a refused prompt where something
-        stands behind the group for it, and else an answer."""
-        outcome = await fleet.send(wanted)
-        if outcome.error == "content_filter" and outcome.status == 200:
-            behind = self.content_policy_fallbacks
-            if (wanted.name in behind) if behind else self.default_fallbacks:
-                return replace(outcome, status=400)
-        return outcome
-
-    def _is_worth_more(self, ride: Ride, name: str, outcome: Outcome) -> bool:
-        """Whether the group is asked again, where no policy says so."""
-        kind = self._class(outcome, ride.world)
-        alone = len(ride.fleet.members(name)) == 1
-        if kind is not None and (kind not in AGAIN or (alone and kind == "AuthenticationError")):
-            return False
-        return ride.fleet.is_left(ride.world.now(), name)
 
     def _most_retries(self, fleet: Fleet, outcome: Outcome) -> int:
         failed = fleet.known.get(outcome.target or "")
@@ -284,3 +272,8 @@ class LiteLLM(Settings):
             return None
         known = world.targets().get(outcome.target or "")
         return class_of(outcome, "" if known is None else known.provider)
+
+
+def is_worth_more(kind: ErrorClass | None, alone: bool) -> bool:
+    """Whether a group with somebody left is asked again, where no policy says so."""
+    return kind is None or (kind in AGAIN and not (alone and kind == "AuthenticationError"))

@@ -69,6 +69,8 @@ CLASSES = {
     504: "Timeout",
 }
 """Names of LiteLLM's exceptions; any other status is an APIError."""
+OF_AZURE = 404, 500
+"""Statuses that are one at Azure, too."""
 
 
 def play_litellm(item: Config) -> None:
@@ -239,6 +241,9 @@ class Run:
             return "MidStreamFallbackError" if old else "APIConnectionError", 500
         if begun and outcome.limit and self._profile != "1.109":
             return ("ReadTimeout", None) if self._profile == "1.83" else ("APIConnectionError", 500)
+        known = self._world.known.get(outcome.target or "")
+        if known is not None and known.provider == "azure" and outcome.status in OF_AZURE:
+            return "APIError", outcome.status
         return CLASSES.get(outcome.status, "APIError"), outcome.status
 
     # -- the upstreams: a transport of the live world

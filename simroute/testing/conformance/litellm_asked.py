@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simroute.core import Call, Outcome, Send, World
-from simroute.gateways.litellm.cooldowns import MINUTE, Failure
+from simroute.gateways.litellm.bounds import LAYER, PLAIN, refused
+from simroute.gateways.litellm.cooldowns import Failure
 from simroute.gateways.litellm.deployment import Deployment
 from simroute.gateways.litellm.errors import NO_TAG, ErrorClass
-from simroute.gateways.litellm.fleet import LAYER, Fleet, Wanted, refused
+from simroute.gateways.litellm.fleet import Fleet, Wanted
 from simroute.gateways.litellm.router import LiteLLM, Ride
 from simroute.gateways.litellm.strategies import Lots
 
@@ -135,6 +136,7 @@ class AskedFleet(Fleet):
     def __init__(self, settings: AskedRouter, world: World, told: Told) -> None:
         super().__init__(settings, world)
         self._told = told
+        self._plain = set()  # lots are drawn wherever there is one left, too
         self._is_filtered |= bool(told.matching)
         self._is_called = {name: name for name in self.known}
         self._group_of = {name: key for key, names in self.groups.items() for name in names}
@@ -160,14 +162,14 @@ class AskedFleet(Fleet):
     def is_left(self, now: float, name: str) -> bool:
         return name not in self.known and super().is_left(now, name)
 
-    def _chosen(self, wanted: Wanted) -> str | Outcome:
+    def chosen(self, wanted: Wanted) -> str | Outcome:
         if wanted.name in self.known:
             self.cooldowns.used(wanted.world.now(), wanted.name)
-            self._checked.add(wanted.world.now(), wanted.name, 1.0, MINUTE)
+            self.bounds.asked(wanted.world.now(), wanted.name)
             return wanted.name
         if not self.members(wanted.name):
             return Outcome(400, None, UNKNOWN_MODEL, by=LAYER)
-        return super()._chosen(wanted)
+        return super().chosen(wanted)
 
     def _size(self, name: str, target: str) -> int:
         return len(self.groups[self._group_of[target]])
@@ -181,7 +183,8 @@ class AskedFleet(Fleet):
 
     def _filtered(self, wanted: Wanted, names: list[str]) -> list[str] | Outcome:
         left = super()._filtered(wanted, names)
-        if isinstance(left, Outcome) or not self._told.matching or self._is_plain:
+        plain = self._is.routing_strategy == PLAIN
+        if isinstance(left, Outcome) or not self._told.matching or plain:
             return left
         asked = set((ASKED.get().get("metadata") or {}).get("tags") or ())
         tags = {each: set(self._told.tags.get(each, ())) for each in left}
@@ -206,10 +209,10 @@ class AskedFleet(Fleet):
 
     # -- sends
 
-    async def _asked(self, wanted: Wanted, target: str) -> Outcome:
+    async def _ask(self, wanted: Wanted, target: str) -> Outcome:
         """Whatever else ends at the same moment is known before a slot is free, or anybody is asked
         again."""
-        outcome = await super()._asked(wanted, target)
+        outcome = await super()._ask(wanted, target)
         await asyncio.sleep(0)
         return outcome
 
