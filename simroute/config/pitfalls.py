@@ -138,7 +138,8 @@ def _many_sends(layers: dict[str, Any], chains: dict[str, list[str]]) -> Iterato
 def _short_cooldown(key: str, layer: Any, inside: list[Any]) -> Iterator[str]:
     """A cooldown that is over before the trial of a hanging target could have failed."""
     limits = [limit for each in inside if each.kind == "timeout" for _, limit in _limits(each)]
-    if limits and layer.cooldown < min(limits):
+    hangs_open_it = layer.recovery != "window" and 408 in (*layer.statuses, *layer.at_once)
+    if limits and hangs_open_it and layer.cooldown < min(limits):
         least = min(limits)
         yield (
             f"{key}.cooldown: {duration(layer.cooldown)} is less than a hanging call takes to be "

@@ -105,6 +105,17 @@ def test_a_cooldown_shorter_than_a_hang_is_noticed(notes, cooldown, limits, note
     )
 
 
+@pytest.mark.parametrize("more", ["statuses: [500, 503]", "recovery: window"])
+def test_a_cooldown_does_not_matter_where_a_hang_opens_nothing_or_no_cooldown_ends_it(notes, more):
+    """As with Helicone's breaker, which counts no timeouts and closes by its window."""
+    found = notes(
+        "fallback: {targets: [first, other_company]}",
+        f"breaker: {{cooldown: 5s, {more}}}",
+        "timeout: {total: 30s}",
+    )
+    assert not [note for note in found if "a hanging call" in note]
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
