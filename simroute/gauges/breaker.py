@@ -386,7 +386,8 @@ class BreakerState(BreakerRules, SharedBreaker):
             self.results, self._began, self.begun = self._fresh(now), max(0, now), 0
         self._of_trials = self._told = False
         self._cooldown.close()
-        self._next = max(0, now) + self._every
+        since_look = max(0, now) % self._every if self.recovery == "window" else 0  # by the clock
+        self._next = max(0, now) - since_look + self._every
 
     def _set_clock(self, now: float, wait: float | None) -> None:
         """From when on it may come back."""

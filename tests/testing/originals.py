@@ -1,5 +1,5 @@
-"""Breakers of eleven libraries and gateways once more, each written plainly from the rules of its
-source and from nothing of ours: what the conformance runner is compared with.
+"""Breakers of libraries once more, each written plainly from the rules of its source and from
+nothing of ours: what the conformance runner is compared with.
 
 Each takes its family's configuration, in which fields may be missing, and answers `do(step)` with
 what is expected after the step.
@@ -15,8 +15,8 @@ Step = dict[str, Any]
 
 
 class Resilience4j:
-    """CircuitBreakerStateMachine, CircuitBreakerMetrics, FixedSize- and SlidingTimeWindowMetrics
-    (af9e7c97)."""
+    """CircuitBreakerStateMachine, CircuitBreakerMetrics, FixedSize- and SlidingTimeWindowMetrics,
+    IntervalFunction (af9e7c97)."""
 
     def __init__(self, config: Config) -> None:
         self.by_time = config.get("window", "count") == "time"
@@ -26,14 +26,19 @@ class Resilience4j:
         self.slow_rate = config.get("slow_rate", 100.0)
         self.slow_s = config.get("slow_s", 60.0)
         self.wait = config.get("wait_s", 60.0)
+        self.factor, self.most = config.get("wait_factor", 1.0), config.get("max_wait_s", math.inf)
         self.permits = config.get("permits", 10)
         self.longest = config.get("max_half_open_s", 0.0)
         self.after = config.get("after_half_open", "open")
         self.auto = config.get("auto", False)
+        self.attempts = 0
         self.close()
+        if (initial := config.get("initial", "closed")) != "closed":
+            self.enter(initial, 0.0)
+            self.attempts = int(initial in ("open", "half_open", "forced_open"))
 
     def close(self) -> None:
-        self.state = "closed"
+        self.state, self.attempts = "closed", 0
         self.new_metrics(None)
 
     def new_metrics(self, trials: int | None) -> None:
@@ -45,7 +50,12 @@ class Resilience4j:
         self.enough = self.least if self.timed else min(self.least, self.capacity)
 
     def open(self, t: float, wait: float | None = None) -> None:
-        self.state, self.until = "open", t + (self.wait if wait is None else wait)
+        if wait is None:
+            self.attempts += 1
+            wait = min(self.wait, self.most)
+            for _ in range(self.attempts - 1):
+                wait = min(wait * self.factor, self.most)
+        self.state, self.until = "open", t + wait
 
     def half_open(self, t: float) -> None:
         self.state, self.left, self.since = "half_open", self.permits, t
@@ -99,15 +109,18 @@ class Resilience4j:
         elif self.state == "half_open":
             self.close()
 
-    def by_hand(self, what: str, t: float) -> None:
+    def enter(self, what: str, t: float, arg: float = 0.0) -> None:
         if what in ("reset", "closed"):
             self.close()
+        elif what.startswith("open_"):
+            self.open(t, arg if what == "open_for" else arg - t)
         elif what == "open":
             self.open(t)
         elif what == "half_open":
             self.half_open(t)
         else:
             self.state = what
+            self.attempts = self.attempts + 1 if what == "forced_open" else 0
             self.new_metrics(0 if what != "metrics_only" else None)
 
     def do(self, step: Step) -> Step:
@@ -121,10 +134,10 @@ class Resilience4j:
                 self.left += 1
         elif event == "manual":
             illegal = {"closed": ("half_open",), "metrics_only": ("open", "half_open")}
-            if step["what"] in illegal.get(self.state, ()):
+            if step["what"].partition("_f")[0].partition("_u")[0] in illegal.get(self.state, ()):
                 expect["error"] = "illegal transition"
             else:
-                self.by_hand(step["what"], t)
+                self.enter(step["what"], t, step.get("arg", 0.0))
         elif event != "observe":
             slow = step["dur"] > self.slow_s if "dur" in step else "slow" in event
             self.record("failure" in event, slow, t)
@@ -134,6 +147,7 @@ class Resilience4j:
             "buffered": len(self.calls),
             "failed": sum(call[1] for call in self.calls),
             "slow": sum(call[2] for call in self.calls),
+            "slow_failed": sum(call[1] and call[2] for call in self.calls),
             "failure_rate": failures,
             "slow_rate": slows,
             "not_permitted": self.refused,
@@ -141,23 +155,38 @@ class Resilience4j:
 
 
 class Polly:
-    """CircuitStateController, AdvancedCircuitBehavior, RollingHealthMetrics of Polly.Core 8."""
+    """CircuitStateController, AdvancedCircuitBehavior, SingleHealthMetrics, RollingHealthMetrics of
+    Polly.Core 8."""
 
     def __init__(self, config: Config) -> None:
         self.ratio = config.get("failure_ratio", 0.1)
         self.least = config.get("min_throughput", 100)
         self.sampling = config.get("sampling_s", 30.0)
-        self.pause = config.get("break_s", 5.0)
-        self.state, self.until = "closed", -math.inf
-        self.windows: list[list[float]] = []
+        pauses = config.get("break_s", 5.0)
+        self.pauses = pauses if isinstance(pauses, list) else [pauses]
+        self.state, self.until, self.attempts = "closed", -math.inf, 0
+        self.single = self.sampling < 0.2
+        self.reset(0.0)
+
+    def reset(self, t: float) -> None:
+        self.windows: list[list[float]] = [[t, 0, 0]] if self.single else []
 
     def count(self, t: float, good: int, bad: int) -> None:
-        if not self.windows or t - self.windows[-1][0] >= self.sampling / 10:
+        length = self.sampling if self.single else self.sampling / 10
+        if not self.windows or t - self.windows[-1][0] >= length:
             self.windows.append([t, 0, 0])
         while t - self.windows[0][0] >= self.sampling:
             self.windows.pop(0)
         self.windows[-1][1] += good
         self.windows[-1][2] += bad
+
+    def open(self, t: float) -> None:
+        self.state = "open"
+        self.until = t + self.pauses[min(self.attempts, len(self.pauses) - 1)]
+
+    def seen(self) -> tuple[float, float]:
+        bad = sum(window[2] for window in self.windows)
+        return bad + sum(window[1] for window in self.windows), bad
 
     def do(self, step: Step) -> Step:
         t, event = step["t"], step["event"]
@@ -166,42 +195,63 @@ class Polly:
             expect["permitted"] = self.state == "closed"
             if self.state == "open" and t >= self.until:
                 self.state, expect["permitted"] = "half_open", True
+                self.attempts += 1
+        elif event == "manual":
+            self.state = "isolated" if step["what"] == "isolate" else "closed"
+            if self.state == "closed":
+                self.attempts = 0
+                self.reset(t)
         elif event == "failure":
             if self.state == "half_open":
-                self.state, self.until = "open", t + self.pause
+                self.open(t)
             else:
                 self.count(t, 0, 1)
-                bad = sum(window[2] for window in self.windows)
-                calls = bad + sum(window[1] for window in self.windows)
+                calls, bad = self.seen()
                 if self.state == "closed" and calls >= self.least and bad / calls >= self.ratio:
-                    self.state, self.until = "open", t + self.pause
+                    self.open(t)
         elif event in ("success", "ignored", "unknown"):
             self.count(t, 1, 0)
             if self.state == "half_open":
-                self.state, self.windows = "closed", []
-        return expect | {"state": self.state}
+                self.state, self.attempts = "closed", 0
+                self.reset(t)
+        figures: Step = {}
+        if event not in ("permit", "observe", "manual"):  # looked at as the call ends
+            calls, bad = self.seen()
+            figures = {"buffered": calls, "failed": bad}
+            figures["failure_rate"] = 100.0 * bad / calls if calls else 0.0
+        if event == "failure" and self.state == "open":
+            figures = {}  # of a trial nothing is counted, so that the rest may be over
+        return expect | {"state": self.state} | figures
 
 
 class FailsafeGo:
-    """circuitstates.go of failsafe-go 5759a5e6, counted and within a period."""
+    """circuitstates.go, stats.go of failsafe-go 5759a5e6: counted, within a period, and as a
+    rate."""
 
     def __init__(self, config: Config) -> None:
         self.failures = config.get("failures", 1)
         self.of = config.get("of", self.failures)
-        self.period = config.get("period_s")
+        self.period, self.rate = config.get("period_s"), config.get("rate")
+        self.least = config.get("executions", self.failures if self.period else 0)
         self.good = config.get("successes", 0)
         self.good_of = config.get("successes_of", self.good)
         self.delay = config.get("delay_s", 60.0)
-        self.state, self.results = "closed", []  # type: ignore[var-annotated]
+        self.state = ""
+        self.enter("closed", 0.0)
 
     def enter(self, state: str, t: float) -> None:
+        if state == self.state:
+            return
         self.state = state
         if state == "open":
             self.until = t + self.delay
-        else:
-            self.results = []
+            return
+        self.results: list[tuple[float, bool]] = []
+        self.timed = state == "closed" and bool(self.period)
+        self.capacity = self.least or self.of
         if state == "half_open":
-            self.left = self.good_of or self.of
+            self.capacity = self.good_of or self.least or self.of
+            self.left = self.capacity
 
     def do(self, step: Step) -> Step:
         t, event = step["t"], step["event"]
@@ -214,32 +264,45 @@ class FailsafeGo:
             )
             if self.state == "half_open" and expect["permitted"]:
                 self.left -= 1
+        elif event == "manual" and step["what"] == "reset":
+            self.enter("closed", t)
+            self.results = []
         elif event == "manual":
-            state = {"close": "closed"}.get(step["what"], step["what"])
-            if state != self.state:
-                self.enter(state, t)
-        elif event in ("success", "failure"):
+            self.enter({"close": "closed"}.get(step["what"], step["what"]), t)
+        elif event in ("success", "failure", "unknown"):
             self.record(event == "failure", t)
-        return expect | {"state": self.state}
+        bad = sum(each[1] for each in self.results)
+        figures = {"executions": len(self.results), "failed": bad}
+        figures |= {"failure_rate": 100 * self.share(bad)}
+        if self.state == "open":
+            figures["remaining_delay_s"] = max(0.0, self.until - t)
+        return expect | {"state": self.state} | figures
+
+    def share(self, part: int) -> float:
+        """To a hundredth, as it is kept."""
+        return math.floor(100 * part / len(self.results) + 0.5) / 100 if self.results else 0.0
 
     def record(self, failed: bool, t: float) -> None:
         self.results.append((t, failed))
-        if self.state == "closed" and self.period:
+        if self.timed:
             part = self.period / 10
             newest = math.floor(t / part + 1e-9)
             self.results = [
                 each for each in self.results if math.floor(each[0] / part + 1e-9) > newest - 10
             ]
-        bad = sum(each[1] for each in self.results)
-        if self.state == "closed":
-            if not self.period:
-                bad = sum(each[1] for each in self.results[-self.of :])
-            if bad >= self.failures:
-                self.enter("open", t)
+        else:
+            self.results = self.results[-self.capacity :]
+        bad, calls = sum(each[1] for each in self.results), len(self.results)
+        if self.state == "closed" and calls >= self.least:
+            high = self.share(bad) >= self.rate if self.rate else bad >= self.failures
+            self.enter("open" if high else "closed", t)
         elif self.state == "half_open":
-            good = len(self.results) - bad
+            good = calls - bad
             if self.good:
                 closes, opens = good >= self.good, bad > self.good_of - self.good
+            elif self.rate:
+                opens = calls >= self.least and self.share(bad) >= self.rate
+                closes = calls >= self.least and self.share(good) > 1 - self.rate
             else:
                 closes, opens = good > self.of - self.failures, bad >= self.failures
             if closes or opens:
@@ -249,30 +312,58 @@ class FailsafeGo:
 
 
 class Gobreaker:
-    """v2/gobreaker.go at fed8e9eb, without rolling windows."""
+    """v2/gobreaker.go and v2/counter.go at fed8e9eb."""
+
+    KINDS = ("requests", "successes", "failed", "excluded")
+    ROWS = (("successes", "consecutive_successes"), ("failed", "consecutive_failures"))
 
     def __init__(self, config: Config) -> None:
         self.most = config.get("max_requests", 0) or 1
-        self.interval = config.get("interval_s", 0.0)
+        self.interval, self.bucket = config.get("interval_s", 0.0), config.get("bucket_s", 0.0)
+        self.parts = 1
+        if self.interval and self.bucket:
+            self.parts = math.ceil(self.interval / self.bucket)
+            self.interval = self.parts * self.bucket
         self.timeout = config.get("timeout_s", 0.0) or 60.0
         self.ratio, self.least = config.get("ratio"), config.get("min_requests", 1)
         self.in_a_row = config.get("consecutive", 5)
         self.state, self.generation = "closed", 0
-        self.out: dict[Any, int] = {}
+        self.out: dict[Any, tuple[int, int]] = {}
         self.renew(0.0)
+
+    def blank(self) -> dict[str, int]:
+        return dict.fromkeys((*self.KINDS, *(row for _, row in self.ROWS)), 0)
 
     def renew(self, t: float) -> None:
         self.generation += 1
-        self.counts = dict.fromkeys(("requests", "successes", "failed", "excluded"), 0)
-        self.good_row = self.bad_row = 0
-        ends = {"closed": self.interval or math.inf, "open": self.timeout}
-        self.expiry = t + ends.get(self.state, math.inf)
+        self.start, self.age = t, 0
+        self.counts = self.blank()
+        self.buckets = [self.blank() for _ in range(self.parts)]
+        closed = self.interval if self.interval and self.parts == 1 else math.inf
+        self.expiry = t + {"closed": closed, "open": self.timeout}.get(self.state, math.inf)
 
     def look(self, t: float) -> None:
         if self.expiry < t and self.state == "closed":
             self.renew(t)
         elif self.expiry < t and self.state == "open":
             self.enter("half_open", t)
+        elif self.state == "closed" and self.parts > 1:
+            self.grow(math.floor((t - self.start) / self.bucket))
+
+    def grow(self, age: int) -> None:
+        """Buckets that are over are taken away; a row that fills all of them loses its start."""
+        if age - self.age >= self.parts:
+            self.counts, self.age = self.blank(), age
+            self.buckets = [self.blank() for _ in range(self.parts)]
+        while self.age < age:
+            self.age += 1
+            old = self.buckets[self.age % self.parts]
+            self.buckets[self.age % self.parts] = self.blank()
+            for kind, row in self.ROWS:
+                if self.counts[row] == old[row] + sum(each[kind] for each in self.buckets):
+                    self.counts[row] = max(0, self.counts[row] - old[row])
+            for kind in self.KINDS:
+                self.counts[kind] -= old[kind]
 
     def enter(self, state: str, t: float) -> None:
         self.state = state
@@ -282,33 +373,37 @@ class Gobreaker:
         counted = self.counts["requests"] - self.counts["excluded"]
         if self.state == "open" or (self.state == "half_open" and counted >= self.most):
             return False
-        self.counts["requests"] += 1
-        self.out[token] = self.generation
+        for counts in (self.counts, self.buckets[self.age % self.parts]):
+            counts["requests"] += 1
+        self.out[token] = self.generation, self.age
         return True
 
-    def end(self, kind: str, t: float) -> None:
-        if kind == "ignored":
-            self.counts["excluded"] += 1
+    def end(self, kind: str, age: int, t: float) -> None:
+        if self.age - age >= self.parts:
             return
         good = kind == "success"
-        self.counts["successes" if good else "failed"] += 1
-        self.good_row = self.good_row + 1 if good else 0
-        self.bad_row = 0 if good else self.bad_row + 1
+        for counts in (self.counts, self.buckets[age % self.parts]):
+            if kind == "ignored":
+                counts["excluded"] += 1
+                continue
+            counts["successes" if good else "failed"] += 1
+            counts["consecutive_successes"] = counts["consecutive_successes"] + 1 if good else 0
+            counts["consecutive_failures"] = 0 if good else counts["consecutive_failures"] + 1
+        if kind == "ignored":
+            return
         if self.state == "half_open":
             if not good:
                 self.enter("open", t)
-            elif self.good_row >= self.most:
+            elif self.counts["consecutive_successes"] >= self.most:
                 self.enter("closed", t)
-        elif not good:
-            requests = self.counts["requests"] - self.counts["excluded"]
-            failed = self.counts["failed"]
-            trips = (
-                self.bad_row > self.in_a_row
-                if self.ratio is None
-                else requests >= self.least and failed / requests >= self.ratio
-            )
-            if trips:
-                self.enter("open", t)
+        elif not good and self.trips():
+            self.enter("open", t)
+
+    def trips(self) -> bool:
+        if self.ratio is None:
+            return bool(self.counts["consecutive_failures"] > self.in_a_row)
+        requests = self.counts["requests"] - self.counts["excluded"]
+        return bool(requests >= self.least and self.counts["failed"] / requests >= self.ratio)
 
     def do(self, step: Step) -> Step:
         t, event, token = step["t"], step["event"], step.get("token")
@@ -316,8 +411,10 @@ class Gobreaker:
         expect: Step = {}
         if event == "permit":
             expect["permitted"] = self.ask(token)
-        elif event != "observe" and self.out.pop(token, 0) == self.generation:
-            self.end(event, t)
+        elif event != "observe" and (token is not None or self.ask(token)):
+            generation, age = self.out.pop(token, (0, 0))
+            if generation == self.generation:
+                self.end({"unknown": "failure"}.get(event, event), age, t)
         return expect | {"state": self.state, **self.counts}
 
 
@@ -330,6 +427,9 @@ class Hystrix:
         self.sleep = config.get("sleep_s", 5.0)
         self.every = config.get("snapshot_s", 0.5)
         self.parts = round(config.get("window_s", 10.0) / self.every)
+        self.forced = "closed" if config.get("force_closed") or not config.get("enabled", 1) else ""
+        if config.get("force_open") and config.get("enabled", True):
+            self.forced = "open"
         self.state, self.opened = "closed", -1.0
         self.stream(0.0)
 
@@ -351,21 +451,23 @@ class Hystrix:
         t, event = step["t"], step["event"]
         self.snapshots(t)
         expect: Step = {}
-        if event == "permit":
+        if event == "permit" and self.forced:
+            expect["permitted"] = self.forced == "closed"
+        elif event == "permit":
             expect["permitted"] = self.state == "closed"
             if self.state == "open" and t > self.opened + self.sleep:
                 self.state, expect["permitted"] = "half_open", True
-        elif event in ("success", "failure", "ignored"):
+        elif event != "observe":
             if event != "ignored":
                 bucket = self.buckets.setdefault(self.done, [0, 0])
                 bucket[0] += 1
-                bucket[1] += event == "failure"
+                bucket[1] += event != "success"
             if self.state == "half_open" and event == "success":
                 self.state, self.opened = "closed", -1.0
                 self.stream(t)
             elif self.state == "half_open":
                 self.state, self.opened = "open", t
-        return expect | {"state": self.state}
+        return expect | {"state": self.forced or self.state}
 
 
 class Pybreaker:
@@ -380,11 +482,16 @@ class Pybreaker:
     def do(self, step: Step) -> Step:
         t, event = step["t"], step["event"]
         expect: Step = {}
-        if event != "observe" and self.state == "open" and t >= self.opened + self.timeout:
+        called = event not in ("observe", "manual")
+        if called and self.state == "open" and t >= self.opened + self.timeout:
             self.state, self.good = "half_open", 0
         if event == "permit":
             expect["permitted"] = self.state != "open"
-        elif event == "failure" and self.state != "open":
+        elif event == "manual":
+            self.state, self.good = {"close": "closed"}.get(step["what"], step["what"]), 0
+            self.counter = 0 if self.state == "closed" else self.counter
+            self.opened = t if self.state == "open" else self.opened
+        elif event in ("failure", "unknown") and self.state != "open":
             self.counter += 1
             if self.state == "half_open" or self.counter >= self.most:
                 self.state, self.opened = "open", t
@@ -393,8 +500,10 @@ class Pybreaker:
             if self.state == "half_open":
                 self.good += 1
                 if self.good >= self.needed:
-                    self.state = "closed"
-        return expect | {"state": self.state, "failed": self.counter}
+                    self.state, self.good = "closed", 0
+        if self.state == "open":
+            self.good = 0
+        return expect | {"state": self.state, "failed": self.counter, "successes": self.good}
 
 
 class Hyx:
@@ -424,153 +533,7 @@ class Hyx:
         return expect | {"state": self.state}
 
 
-class Finagle:
-    """FailureAccrualFactory with consecutiveFailures; results come for calls that were let in."""
-
-    def __init__(self, config: Config) -> None:
-        self.most = config.get("failures", 5)
-        self.list = config.get("mark_dead_s", [5.0, 10.0, 20.0, 40.0, 80.0, 160.0])
-        self.state, self.row, self.place, self.out = "alive", 0, 0, 0
-
-    def do(self, step: Step) -> Step:
-        t, event = step["t"], step["event"]
-        expect: Step = {}
-        if self.state == "dead" and t >= self.until:
-            self.state = "probe_open"
-        if event == "permit":
-            expect["permitted"] = self.state in ("alive", "probe_open")
-            if self.state == "probe_open":
-                self.state = "probe_closed"
-        elif event == "failure" and self.state in ("alive", "probe_closed"):
-            self.row += 1
-            if self.row >= self.most:
-                length = self.list[self.place] if self.place < len(self.list) else 300.0
-                self.state, self.until, self.place = "dead", t + length, self.place + 1
-        elif event == "success":
-            self.row = 0
-            if self.state == "probe_closed":
-                self.state, self.place = "alive", 0
-        elif event == "ignored" and self.state == "probe_closed":
-            self.state = "probe_open"
-        return expect | {"state": self.state}
-
-
-class Envoy:
-    """outlier_detection_impl.cc at 00c7146d: failures in a row; sweeps by hand."""
-
-    def __init__(self, config: Config) -> None:
-        self.most = config.get("consecutive_5xx", 5)
-        self.base, self.longest = config.get("base_s", 30.0), config.get("max_s", 300.0)
-        self.longest = max(self.base, self.longest)
-        self.interval = config.get("interval_s", 10.0)
-        self.out, self.row, self.times, self.back = False, 0, 0, None  # type: ignore[var-annotated]
-
-    def do(self, step: Step) -> Step:
-        t, event = step["t"], step["event"]
-        expect: Step = {}
-        if event == "permit":
-            expect["permitted"] = not self.out
-        elif event == "manual":
-            if self.out and min(self.base * self.times, self.longest) <= t - self.since:
-                self.out, self.row, self.back = False, 0, t
-            if not self.out and self.back is not None and t - self.back >= self.interval:
-                self.times = max(0, self.times - 1)
-        elif event == "success" or (event == "failure" and step.get("status", 500) < 500):
-            self.row = 0
-        elif event == "failure":
-            self.row += 1
-            if self.row == self.most and not self.out:
-                self.out, self.since, self.row = True, t, 0
-                if self.times * self.base < self.longest + self.base:
-                    self.times += 1
-        return expect | {"state": "open" if self.out else "closed"}
-
-
-class Litellm:
-    """Cooldowns of the router 1.83: cooldown_handlers.py, track_deployment_metrics.py."""
-
-    def __init__(self, config: Config) -> None:
-        self.alone = config.get("group_size", 2) == 1
-        allowed = config.get("allowed_fails")
-        self.allowed = None if allowed == 3 else allowed
-        self.length = config.get("cooldown_s", 5.0)
-        self.counters: dict[str, list[float]] = {}
-        self.until = -math.inf
-
-    def count(self, what: str, t: float, life: float) -> int:
-        """One more; a counter is forgotten so long after its first one."""
-        if what in self.counters and t - self.counters[what][1] > life:
-            del self.counters[what]
-        counter = self.counters.setdefault(what, [0, t])
-        counter[0] += 1
-        return int(counter[0])
-
-    def seen(self, what: str, t: float) -> int:
-        counter = self.counters.get(what, [0, -math.inf])
-        return int(counter[0]) if t - counter[1] <= 60.0 else 0
-
-    def cools(self, t: float, status: int) -> bool:
-        if 400 <= status < 500 and status not in (401, 404, 408, 429):
-            return False
-        if self.allowed is not None:
-            return self.count("allowed", t, self.length) > self.allowed
-        bad = self.seen("bad", t)
-        calls = bad + self.seen("good", t)
-        if self.alone:
-            return status in (401, 404) or bad == calls >= 1000
-        return status in (401, 404, 429) or (calls >= 5 and bad / calls > 0.5)
-
-    def do(self, step: Step) -> Step:
-        t, event = step["t"], step["event"]
-        expect: Step = {}
-        if event == "permit":
-            expect["permitted"] = t > self.until
-        elif event == "success":
-            self.count("good", t, 60.0)
-        elif event == "failure":
-            self.count("bad", t, 60.0)
-            if self.cools(t, step.get("status", 500)) and t > self.until:
-                length = step.get("retry_after", self.length)
-                self.until = t + length if length else self.until
-        return expect | {"state": "closed" if t > self.until else "open"}
-
-
-class Portkey:
-    """src/utils/circuitBreaker.ts at 8febc1dc."""
-
-    def __init__(self, config: Config) -> None:
-        self.number = config.get("failure_threshold")
-        self.share = config.get("failure_threshold_percentage")
-        self.least = config.get("minimum_requests", 5)
-        self.life = max(30.0, config.get("cooldown_s", 30.0))
-        self.codes = config.get("failure_status_codes")
-        self.good = self.bad = 0
-
-    def do(self, step: Step) -> Step:
-        t, event = step["t"], step["event"]
-        if self.bad and t - self.first > self.life:
-            self.good = self.bad = 0
-        expect: Step = {}
-        status = step.get("status", 500)
-        if event == "permit":
-            expect["permitted"] = not self.is_open
-        elif event == "success":
-            self.good += self.bad > 0
-        elif event == "failure" and (status in self.codes if self.codes else status >= 500):
-            self.first = self.first if self.bad else t
-            self.bad += 1
-        return expect | {"state": "open" if self.is_open else "closed"}
-
-    @property
-    def is_open(self) -> bool:
-        calls = self.good + self.bad
-        share = 100 * self.bad / calls if calls >= self.least else 0.0
-        return bool(self.number and self.bad >= self.number) or bool(
-            self.share and share >= self.share
-        )
-
-
-ORIGINALS = {
+LIBRARIES = {
     "resilience4j": Resilience4j,
     "polly_v8": Polly,
     "failsafe_go": FailsafeGo,
@@ -578,8 +541,4 @@ ORIGINALS = {
     "hystrix": Hystrix,
     "pybreaker": Pybreaker,
     "hyx": Hyx,
-    "finagle": Finagle,
-    "envoy": Envoy,
-    "litellm": Litellm,
-    "portkey": Portkey,
 }

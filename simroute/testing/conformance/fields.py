@@ -22,13 +22,18 @@ FIELDS: dict[str, dict[str, Field]] = {
             (
                 "wait_multiplier",
                 "wait_backoff",
+                "backoff",
                 "backoff_multiplier",
+                "backoff_factor",
                 "multiplier",
+                "factor",
                 "exponentialBackoffMultiplier",
             ),
         ),
         "max_wait_s": Field(None, ("wait_max_s", "exponentialMaxWaitDurationInOpenState ms")),
-        "exponential": Field(False, ("exponential_backoff", "enableExponentialBackoff")),
+        "exponential": Field(
+            False, ("exponential_backoff", "wait_exponential", "enableExponentialBackoff")
+        ),
         "permits": Field(10, ("half_open_calls", "permittedNumberOfCallsInHalfOpenState")),
         "max_half_open_s": Field(0.0, ("maxWaitDurationInHalfOpenState ms",)),
         "after_half_open": Field("open", ("transitionToStateAfterWaitDuration",)),
@@ -48,9 +53,18 @@ FIELDS: dict[str, dict[str, Field]] = {
         "of": Field(None, ("failures_of", "capacity", "failure_capacity", "failure_of")),
         "rate": Field(None, ("failure_rate", "failure_rate_threshold")),
         "executions": Field(
-            None, ("min_executions", "execution_threshold", "failure_execution_threshold")
+            None,
+            (
+                "min_executions",
+                "min_calls",
+                "min_requests",
+                "execution_threshold",
+                "failure_execution_threshold",
+            ),
         ),
-        "period_s": Field(None, ("window_s", "failure_period_s", "failureThresholdingPeriod")),
+        "period_s": Field(
+            None, ("window_s", "within_s", "failure_period_s", "failureThresholdingPeriod")
+        ),
         "successes": Field(None, ("success_threshold",)),
         "successes_of": Field(None, ("success_of", "success_capacity")),
         "delay_s": Field(60.0, ("wait_s",)),
@@ -59,6 +73,7 @@ FIELDS: dict[str, dict[str, Field]] = {
         "max_requests": Field(1),
         "interval_s": Field(0.0),
         "bucket_s": Field(0.0, ("bucket_period_s",)),
+        "buckets": Field(None, ("num_buckets",)),
         "timeout_s": Field(60.0),
         "ratio": Field(None, ("failure_ratio",)),
         "min_requests": Field(1),

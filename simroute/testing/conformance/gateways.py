@@ -137,7 +137,20 @@ def _portkey_status(config: Config, status: int | None) -> str:
 
 
 class Portkey(Rehearsal):
-    """Where all targets are open all are tried."""
+    """Where all targets are open all are tried. Successes before the first failure are counted, and
+    forgotten with it."""
+
+    def renew(self) -> None:
+        """A new breaker."""
+        super().renew()
+        self.good, self.failing = 0, False
+
+    def settle(self, now: float) -> None:
+        """What the clock alone does."""
+        super().settle(now)
+        failing = self.state.seen(now)[1] > 0
+        if failing != self.failing:
+            self.failing, self.good = failing, 0
 
     def ask(self, token: Any, now: float) -> bool:
         """Whether a call may be made."""
@@ -146,6 +159,16 @@ class Portkey(Rehearsal):
         if known and all(each.state.at(now) == OPEN for each in self.group.values()):
             return True
         return super().ask(token, now)
+
+    def count(self, what: str, slow: bool, now: float, wait: float | None) -> None:
+        """A result that is good or bad."""
+        self.good += what == SUCCESS
+        super().count(what, slow, now, wait)
+
+    def numbers(self, now: float) -> dict[str, Any]:
+        """What is counted."""
+        failed = super().numbers(now)["failed"]
+        return super().numbers(now) | {"calls": self.good + failed, "successes": self.good}
 
 
 def _helicone(config: Config) -> BreakerState:
@@ -167,17 +190,30 @@ def _helicone_status(config: Config, status: int | None) -> str:
 
 
 class Helicone(Rehearsal):
-    """A rate limit takes it out for what it asks (30 s) and 30 s more."""
+    """A rate limit takes it out for what it asks (30 s) and 30 s more. What ends while it is out
+    counts from the next look on."""
+
+    def renew(self) -> None:
+        """A new breaker."""
+        super().renew()
+        self.waiting: list[tuple[float, bool]] = []
+
+    def settle(self, now: float) -> None:
+        """What the clock alone does."""
+        looked = now // self.config["interval_s"] * self.config["interval_s"]
+        while self.waiting and self.waiting[0][0] < looked:
+            self.state.results.add(*self.waiting.pop(0))
+        super().settle(now)
 
     def count(self, what: str, slow: bool, now: float, wait: float | None) -> None:
         """A result that is good or bad."""
-        state = self.state
-        if what != AT_ONCE:
-            state.record(what != SUCCESS, now)
-            return
-        state.results.add(now, False)
-        if state.state != OPEN:
-            state.force(OPEN, now, (30 if wait is None else wait) + 30)
+        state, failed = self.state, what == FAILURE
+        if state.state == OPEN:
+            self.waiting.append((now, failed))
+        else:
+            state.record(failed, now)
+            if what == AT_ONCE:
+                state.force(OPEN, now, (30 if wait is None else wait) + 30)
 
 
 def _kong(config: Config) -> BreakerState:
@@ -191,15 +227,15 @@ def _kong(config: Config) -> BreakerState:
 
 def _bifrost(config: Config) -> BreakerState:
     by_time, size = str(config["window"]).startswith("time"), int(config["size"])
-    permits = int(config["permits"])
+    permits, enough = int(config["permits"]), by_time or size >= config["min_calls"]
+    rules = {"rate": config["failure_ratio"], "slow_rate": config["slow_ratio"]}
     return BreakerState(
         window=size,
         count_window=None if by_time else size,
-        rate=config["failure_ratio"],
         min_calls=config["min_calls"],
         slow_after=config["slow_s"],
-        slow_rate=config["slow_ratio"],
         judged="result",
+        **(rules if enough else {"rate": math.inf, "slow_rate": math.inf}),
         cooldown=config["wait_s"],
         probes=permits,
         successes=permits,

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
-from simroute.gauges.breaker import CLOSED, HALF_OPEN, OPEN, BreakerState, Permit
+from simroute.gauges.breaker import CLOSED, HALF_OPEN, OPEN, BreakerState
 from simroute.gauges.results import Window, count_results
+from simroute.testing.conformance.gobreaker import GOBREAKER
 from simroute.testing.conformance.rehearsal import (
     BY_HAND,
     FAILURE,
     NEUTRAL,
     SUCCESS,
     Family,
-    Paired,
     Rehearsal,
     share,
 )
-from simroute.testing.conformance.rolling import RollingTally
 from simroute.testing.conformance.spelling import exact, plain
 from simroute.testing.conformance.verdict import Config
 
@@ -41,7 +41,8 @@ def _resilience4j(config: Config) -> BreakerState:
     by_time = str(config["window"]).startswith("time")
     size, permits = int(config["size"]), int(config["permits"])
     half_open = config["max_half_open_s"]
-    factor = exact(config["wait_factor"] or (1.5 if config["exponential"] else 1))
+    grows = config["exponential"]
+    factor = exact(config["wait_factor"] or (1.5 if grows is True else grows or 1))
     waits = {"max_cooldown": config["max_wait_s"], "cooldown_factor": factor, "cooldown_step": 0}
     return BreakerState(
         window=size,
@@ -88,6 +89,9 @@ class Resilience4j(Rehearsal):
         """A call ended."""
         if self.mode not in ("disabled", "forced_open"):
             super().end(what, step, now)
+        for key in ("open_for", "open_until"):  # what a result may ask for, where it is closed
+            if key in step and self.general(now) == CLOSED:
+                self.by_hand({"what": key, "arg": step[key]}, now)
 
     def numbers(self, now: float) -> dict[str, Any]:
         """Rates are -1 until there are enough calls."""
@@ -104,22 +108,38 @@ class Resilience4j(Rehearsal):
 
 def _polly(config: Config) -> BreakerState:
     sampling = config["sampling_s"]
-    rolling = {"buckets": 10, "bucket_start": "call"}
+    rolling = {"window": sampling, "buckets": 10, "bucket_start": "call"}
     return BreakerState(
-        window=sampling,
         rate=config["failure_ratio"],
         min_calls=config["min_throughput"],
         trials_counted=False,
-        **(rolling if sampling >= 0.2 else {"window_kind": "tumbling"}),
+        **(rolling if sampling >= Fraction("0.2") else {"window": math.inf}),
         **_waits(config["break_s"]),
     )
 
 
 class Polly(Rehearsal):
-    """What ends while it is isolated is counted as while it is open."""
+    """What ends while it is isolated is counted as while it is open. A short sampling time is one
+    window, which begins with closing, and anew with the first call after its end."""
+
+    def renew(self) -> None:
+        """A new breaker."""
+        super().renew()
+        self.began: float = self.group.last
+        self.counted = self.state.generation
+
+    def settle(self, now: float) -> None:
+        """What the clock alone does."""
+        super().settle(now)
+        if self.counted != self.state.generation:
+            self.counted = self.state.generation
+            self.began = now if self.state.state == CLOSED else self.began
 
     def end(self, what: str, step: Config, now: float) -> None:
         """A call ended."""
+        sampling = self.config["sampling_s"]
+        if math.isinf(self.state.window) and now - self.began >= sampling:
+            self.state.results, self.began = count_results(self.state), now
         if self.mode:
             self.state.results.add(now, what != SUCCESS)
         else:
@@ -134,7 +154,7 @@ class Polly(Rehearsal):
 
 
 def _failsafe_go(config: Config) -> BreakerState:
-    failures, rate, period = config["failures"], config["rate"], config["period_s"]
+    failures, rate, period = config["failures"], rate_of(config), config["period_s"]
     last = config["of"] or failures
     least = config["executions"] or (failures if period else None)
     good = config["successes"]
@@ -157,6 +177,12 @@ def _failsafe_go(config: Config) -> BreakerState:
         if period:
             settings |= {"successes": 1}
     return BreakerState(**settings, judged="result", cooldown=config["delay_s"], probes=trials)
+
+
+def rate_of(config: Config) -> float | None:
+    """The share of failures; one above 1 is in percent."""
+    rate: float | None = config["rate"]
+    return rate / 100 if rate is not None and rate > 1 else rate
 
 
 class FailsafeGo(Rehearsal):
@@ -189,7 +215,7 @@ class FailsafeGo(Rehearsal):
 
     def count(self, what: str, slow: bool, now: float, wait: float | None) -> None:
         """A result."""
-        self.told, rate = now, self.config["rate"]
+        self.told, rate = now, rate_of(self.config)
         self.seen.add(now, what != SUCCESS)
         if rate is None or self.config["successes"] or self.state.state != HALF_OPEN:
             super().count(what, slow, now, wait)
@@ -209,81 +235,6 @@ class FailsafeGo(Rehearsal):
         for rate, figure in (("failure_rate", "failed"), ("success_rate", "successes")):
             figures[rate] = math.floor(share(figures[figure], calls) + 0.5 + 1e-9)
         return super().numbers(now) | figures
-
-
-def _gobreaker(config: Config) -> BreakerState:
-    ratio, interval, bucket = config["ratio"], config["interval_s"], config["bucket_s"]
-    settings: dict[str, Any] = {"window": math.inf}
-    if interval > 0:
-        length = math.ceil(interval / bucket) * bucket if bucket > 0 else interval
-        if not 0 < bucket < length:
-            settings = {"window": length, "window_kind": "tumbling"}
-    if ratio is None:
-        settings |= {"failures": config["consecutive"] + 1, "consecutive": True}
-    else:
-        settings |= {"rate": ratio, "min_calls": config["min_requests"], "of_begun": True}
-    most = config["max_requests"] or 1
-    return BreakerState(
-        **settings,
-        cooldown=config["timeout_s"] if config["timeout_s"] > 0 else 60,
-        probes=most,
-        successes=most,
-        trials_in_all=True,
-        forgets="opening",
-        strict=True,
-    )
-
-
-class Gobreaker(Paired):
-    """The ratio is of the requests less those excluded. Where counts roll by buckets, they are kept
-    here, beside the state, which then opens when told."""
-
-    def begin(self) -> None:
-        """Count anew."""
-        super().begin()
-        bucket, interval = self.config["bucket_s"], self.config["interval_s"]
-        parts = math.ceil(interval / bucket) if 0 < bucket < interval else 0
-        self.rolling = RollingTally(parts, bucket, max(0, self.last)) if parts else None
-
-    def closed_rolling(self, now: float) -> RollingTally | None:
-        """The counts, where they roll and are those of the state."""
-        if self.rolling is None or self.state.state != CLOSED:
-            return None
-        self.rolling.grow(now)
-        return self.rolling
-
-    def ask(self, token: Any, now: float) -> bool:
-        """Whether a call may be made; it counts as one."""
-        allowed = super().ask(token, now)
-        if allowed and (rolling := self.closed_rolling(now)):
-            rolling.add("calls", now)
-        return allowed
-
-    def tell(self, what: str, permit: Permit, began: float, now: float) -> None:
-        """The result of the call that began then."""
-        same = permit.generation == self.state.generation
-        rolling = self.closed_rolling(now)
-        if rolling is None or not same:
-            if same and what == NEUTRAL and not permit.probe:
-                self.state.begun -= 1
-            super().tell(what, permit, began, now)
-            return
-        rolling.add(what, began)
-        if what not in (SUCCESS, NEUTRAL) and self.trips(rolling.total):
-            self.state.force(OPEN, now)
-
-    def trips(self, counts: dict[str, int]) -> bool:
-        """Whether a failure opens it."""
-        if self.config["ratio"] is None:
-            return bool(counts["consecutive_failures"] > self.config["consecutive"])
-        calls = counts["calls"] - counts["excluded"]
-        enough = calls >= self.config["min_requests"]
-        return bool(enough and counts["failed"] / calls >= self.config["ratio"])
-
-    def numbers(self, now: float) -> dict[str, Any]:
-        """Those of the present state."""
-        rolling = self.closed_rolling(now)
-        return super().numbers(now) | (rolling.total if rolling else {})
 
 
 def _hystrix(config: Config) -> BreakerState:
@@ -349,9 +300,8 @@ class Pybreaker(Rehearsal):
 
     def numbers(self, now: float) -> dict[str, Any]:
         """Its two counters."""
-        figures = super().numbers(now)
-        streaks = {"consecutive_failures": figures["failed"]}
-        return figures | {"successes": self.state.passed} | streaks
+        passed = self.state.passed
+        return super().numbers(now) | {"successes": passed, "consecutive_successes": passed}
 
 
 def _hyx(config: Config) -> BreakerState:
@@ -374,16 +324,15 @@ class Hyx(Rehearsal):
 
     def numbers(self, now: float) -> dict[str, Any]:
         """Its two counters."""
-        figures = super().numbers(now)
-        figures |= {"successes": self.state.passed, "consecutive_successes": self.state.passed}
-        return figures | {"consecutive_failures": figures["failed"]}
+        passed = self.state.passed
+        return super().numbers(now) | {"successes": passed, "consecutive_successes": passed}
 
 
 LIBRARIES: dict[str, Family] = {
     "resilience4j": Family(_resilience4j, Resilience4j),
     "polly_v8": Family(_polly, Polly, ignored=SUCCESS),
     "failsafe_go": Family(_failsafe_go, FailsafeGo),
-    "gobreaker": Family(_gobreaker, Gobreaker, lazy=False, unknown=FAILURE),
+    "gobreaker": GOBREAKER,
     "hystrix": Family(_hystrix, Hystrix, unknown=FAILURE),
     "pybreaker": Family(_pybreaker, Pybreaker, ignored=SUCCESS, unknown=FAILURE),
     "hyx": Family(_hyx, Hyx, unknown=NEUTRAL),

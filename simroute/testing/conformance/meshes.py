@@ -183,7 +183,7 @@ class Envoy(Rehearsal):
             self.ejections += 1
             return True
         if rule == "consecutive_5xx":
-            self.state.results.add(self.last, False)
+            self.state.results.add(self.group.last, False)
         return False
 
     def room(self) -> bool:
@@ -225,12 +225,18 @@ class Envoy(Rehearsal):
 
     def eject(self, rule: str, now: float) -> None:
         """Because of this rule, if it may."""
-        if self.may_eject(rule):
+        if self.state.state == CLOSED and self.may_eject(rule):
             self.state.force(OPEN, now)
 
     def by_hand(self, step: Config, now: float) -> None:
-        """A sweep looks at every host."""
-        if plain(step["what"]) not in ("sweep", "interval"):
+        """A sweep looks at every host; a health check that succeeds brings this one back."""
+        what = plain(step["what"])
+        if what in ("uneject", "healthcheck", "activehealthcheck"):
+            self.rows = dict.fromkeys(self.rows, 0)
+            if self.state.state == OPEN:
+                self.state.force(CLOSED, now)
+            return
+        if what not in ("sweep", "interval"):
             super().by_hand(step, now)
             return
         hosts: list[Any] = list(self.group.values())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 from simroute.gauges.breaker import CLOSED, HALF_OPEN, OPEN, BreakerState, Permit
-from simroute.testing.conformance.spelling import plain, to_seconds
+from simroute.testing.conformance.spelling import UNITS, plain, to_seconds
 from simroute.testing.conformance.verdict import (
     Config,
     Differs,
@@ -23,7 +23,9 @@ NEUTRAL, SUCCESS, FAILURE, AT_ONCE, COUNTED = "neutral", "success", "failure", "
 EVENTS = {
     **dict.fromkeys(("permit", "ask", "acquire", "tryacquire", "allow"), "permit"),
     **dict.fromkeys(("success", "ok", "slow", "slowsuccess"), "success"),
-    **dict.fromkeys(("failure", "fail", "error", "timeout", "slowfailure", "slowerror"), "failure"),
+    **dict.fromkeys(
+        ("failure", "fail", "error", "timeout", "rejected", "slowfailure", "slowerror"), "failure"
+    ),
     **dict.fromkeys(
         ("ignored", "ignorable", "excluded", "cancelled", "canceled", "cancel", "release"),
         "ignored",
@@ -80,6 +82,13 @@ TALLY = (
 )
 
 
+TOOK = {
+    **dict.fromkeys(("dur", "dur_s", "duration", "duration_s"), UNITS["s"]),
+    **dict.fromkeys(("dur_ms", "duration_ms"), UNITS["ms"]),
+}
+"""How a step may say how long a call took, and in what unit."""
+
+
 class Family(NamedTuple):
     """build: the state for a configuration with all fields. play: how it is played.
 
@@ -97,11 +106,13 @@ class Family(NamedTuple):
 
 
 class Group(dict[Any, "Rehearsal"]):
-    """Breakers side by side, by name; expected: how many there will be."""
+    """Breakers side by side, by name; expected: how many there will be; last: when something
+    happened."""
 
     def __init__(self, expected: int) -> None:
         super().__init__()
         self.expected = expected
+        self.last: Any = 0
 
 
 class Rehearsal:
@@ -115,7 +126,7 @@ class Rehearsal:
         self.family, self.config, self.group = family, config, group
         self.lazy = family.lazy and not config.get("auto")
         self.out: list[tuple[Any, Permit, float]] = []  # token, permit, when
-        self.mode, self.last, self.error = "", 0, ""
+        self.mode, self.error = "", ""
         self.renew()
 
     def renew(self) -> None:
@@ -129,7 +140,9 @@ class Rehearsal:
         event = EVENTS.get(plain(said))
         if event is None:
             raise Inexpressible(f"the event {said}")
-        now = self.last = to_seconds(step.get("t", self.last))  # without a time, at the last one
+        if step.get("t") is not None:  # without a time, at that of the one before
+            self.group.last = to_seconds(step["t"])
+        now = self.group.last
         for _ in range(step.get("repeat", 1)):
             self.settle(now)
             self.error, permitted = "", None
@@ -246,7 +259,8 @@ class Rehearsal:
     def numbers(self, now: float) -> dict[str, Any]:
         """What is counted; rates in percent."""
         calls, failed = self.state.seen(now)
-        return {
+        row = {"consecutive_failures": failed} if self.state.consecutive else {}
+        return row | {
             "calls": calls,
             "failed": failed,
             "successes": calls - failed,
@@ -338,10 +352,8 @@ def same_rate(came: Any, expected: Any) -> bool:
 
 def is_slow(step: Mapping[str, Any], config: Config) -> bool:
     """Whether the call took longer than the configuration's `slow_s`, or is said to have."""
-    took = step.get("dur", step.get("duration_s", step.get("dur_s")))
-    if took is None:
-        return "slow" in step["event"]
-    return bool(to_seconds(took) > config.get("slow_s", math.inf))
+    took = [to_seconds(step[key], unit) for key, unit in TOOK.items() if step.get(key) is not None]
+    return bool(took[0] > config.get("slow_s", math.inf)) if took else "slow" in step["event"]
 
 
 def status_of(step: Mapping[str, Any]) -> int | None:

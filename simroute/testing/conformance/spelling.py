@@ -99,7 +99,7 @@ def read_fields(
     }
     given = set()
     for key, value in _flat(config, spelt):
-        name = plain(key)
+        name = key if key in spelt else plain(key)
         if name not in spelt:
             name = plain(str(key).rpartition(".")[2])
         if name in of_no_effect and name not in spelt:
@@ -123,11 +123,14 @@ def _flat(config: Config, spelt: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
 
 
 def _spellings(fields: Mapping[str, Field]) -> dict[str, tuple[str, Fraction | None]]:
-    """Name, as `plain` -> field, and of a time its unit in seconds."""
+    """Name, as it stands or as `plain` -> field, and of a time its unit in seconds."""
     spelt: dict[str, tuple[str, Fraction | None]] = {}
+    for name in fields:
+        spelt[name] = (name, UNITS["s"] if name.endswith("_s") else None)
     for name, field in fields.items():
         if not name.endswith("_s"):
-            spelt |= {plain(other): (name, None) for other in (name, *field.others)}
+            for other in (name, *field.others):
+                spelt[plain(other)] = (name, None)
     for name, field in fields.items():
         if not name.endswith("_s"):
             continue
