@@ -11,7 +11,8 @@ from simroute.config.loading import build_layers, load, restore_document
 from simroute.config.variation import Variation
 from simroute.config.yaml_reader import Document
 from simroute.errors import InputError
-from simroute.policies.breaker import Breaker
+from simroute.gauges.breaker import CLOSED, OPEN, BreakerState
+from simroute.policies.breaker import RULES, Breaker
 from simroute.policies.presets.breakers import PRESETS, BreakerName
 from simroute.testing import check_policy
 
@@ -100,6 +101,19 @@ def test_what_would_keep_a_given_parameter_from_acting_gives_way(name, given, fo
     """Five failures open a resilience4j, though it counts a share as well."""
     layer = Breaker(preset=name, **given)
     assert {key: getattr(layer, key) for key in given | follows} == given | follows
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_five_failures_open_each_of_them_where_that_is_asked_for(name):
+    """And four do not, whatever share, window or row the preset has; where it looks every so often,
+    at the next look."""
+    for number, state in ((4, CLOSED), (5, OPEN)):
+        rules = Breaker(preset=name, failures=5)
+        breaker = BreakerState(**{key: getattr(rules, key) for key in RULES})
+        for _ in range(number):
+            breaker.tell(breaker.ask(1.0), True, 1.0)
+        breaker.settle(1.0 + (rules.judged_every or 0.0))
+        assert (breaker.state, number) == (state, number)
 
 
 def test_an_unknown_preset_is_one_line_with_the_nearest_name():

@@ -70,7 +70,7 @@ PRESETS: Presets = {
         ),
     ),
     "failsafe_go": Preset(
-        {"failures": 1, "count_window": 1, "cooldown": 60.0, "scope": "deployment"},
+        {"failures": 1, "consecutive": True, "cooldown": 60.0, "scope": "deployment"},
         "5759a5e6",
         "circuitbreaker/circuitbreakerbuilder.go, circuitstates.go",
         ("a trial that does not answer keeps its permit for ever (here probe_limit)",),
@@ -188,7 +188,8 @@ PRESETS: Presets = {
         "router_utils/cooldown_handlers.py, track_deployment_metrics.py",
         (
             "failures that never cool a deployment (400, 403, 422) still count in its share",
-            "one that is alone cools down once all of 1,000 calls within 60 s failed",
+            "one that is alone cools down for a 401 or 404, and once all of 1,000 calls within 60 s "
+            "failed (here never)",
             "its group is the alias (here: deployments of the same model)",
             "counters and cooldowns share a cache of 200 entries, and are thrown out",
         ),
@@ -216,7 +217,7 @@ PRESETS: Presets = {
             "rate": 0.100001,
             "min_calls": 20,
             "window": 60.0,
-            "window_kind": "tumbling",
+            "buckets": 1,
             "judged_every": 5.0,
             "recovery": "window",
             "cooldown": 30.0,
@@ -229,8 +230,8 @@ PRESETS: Presets = {
         "ai-gateway of 2025-07-30",
         "error-ratio health monitor, rate-limit monitor",
         (
-            "the end of a rate limit is noticed every 2 s",
-            "its window goes on by the clock (here the next begins with a call)",
+            "its two monitors know nothing of each other: the end of a rate limit brings back what "
+            "the other one has taken out",
         ),
     ),
     "kong": Preset(
@@ -257,15 +258,19 @@ PRESETS: Presets = {
             "min_calls": 10,
             "judged": "result",
             "slow_after": 5.0,
-            "slow_rate": 0.8,
+            "slow_rate": 0.5,
             "cooldown": 60.0,
-            "probes": 3,
-            "successes": 3,
-            "scope": "deployment",
+            "probes": 5,
+            "trials_in_all": True,
+            "successes": 5,
+            "statuses": (429, 500, 501, 502, 503, 504, 529),
+            "scope": "provider",
         },
-        "breaker plugin, PR 204 (closed)",
-        "github.com/maximhq/bifrost, issue 87 and PR 204",
+        "breaker plugin, PR 204 (closed; 03f97a6b)",
+        "plugins/circuitbreaker/main.go, utils.go; issue 87 had proposed 0.8 and 3 trials",
         (
+            "what is no 429 and no server error is a success (here neither)",
+            "a slow trial opens it again (here only one that fails)",
             "the open-source gateway has no breaker; the enterprise one has four states "
             "(healthy, degraded, failed, recovering) whose rules are not published",
         ),
