@@ -188,8 +188,8 @@ PRESETS: Presets = {
         "router_utils/cooldown_handlers.py, track_deployment_metrics.py",
         (
             "failures that never cool a deployment (400, 403, 422) still count in its share",
-            "one that is alone cools down for a 401 or 404, and once all of 1,000 calls within 60 s "
-            "failed (here never)",
+            "one that is alone cools down for a 401 or 404, and once all of 1,000 calls within a "
+            "minute failed (here never)",
             "its group is the alias (here: deployments of the same model)",
             "counters and cooldowns share a cache of 200 entries, and are thrown out",
         ),
