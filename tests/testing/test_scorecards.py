@@ -192,6 +192,8 @@ def test_what_nobody_reads_in_a_scorecard_is_told(items):
         ("direct", "safe 1p/0f", "pass"),
         ("openai_sdk 2.1", "safe 3p/0f gap .5 s total 1.4 s", "pass"),
         ("TensorZero-2026.6.0", "pass 3p/1f", "pass"),
+        ("litellm 1.109", "pass 3p/1f gap .9 total 5.5", "pass"),
+        ("litellm_proxy_tuned", "pass 2p/1f gap 1.0 total 2.1", "pass"),
         ("direct", None, "skip"),
         ("unify", "safe 1p/0f", "skip"),
         ("direct", 5, "fail"),

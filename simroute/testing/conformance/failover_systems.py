@@ -92,6 +92,7 @@ def _shared_session(setup: SetUp) -> Mapping[str, Any]:
 
 
 LITELLM = _router()
+TUNED = _router(allowed_fails=1, cooldown_time=30.0)
 HANDED_ON: Final = "handed_on"
 READ_ON: Final = "read_on"
 SYSTEMS = {
@@ -99,9 +100,9 @@ SYSTEMS = {
     "openai_sdk": System("openai_sdk", _sdk, strict=True, head=HANDED_ON, cold=0.3),
     "anthropic_sdk": System("anthropic_sdk", _sdk, strict=True, head=HANDED_ON),
     "langchain": System("langchain", _sdk, strict=True, head=READ_ON),
-    "litellm_router_tuned": System(
-        "litellm", _router(allowed_fails=1, cooldown_time=30.0), strict=True, cold=0.3
-    ),
+    "litellm": System("litellm", LITELLM, strict=True, cold=0.3),
+    "litellm_router_tuned": System("litellm", TUNED, strict=True, cold=0.3),
+    "litellm_proxy_tuned": System("litellm", TUNED, strict=True),
     "litellm_router": System("litellm", LITELLM, strict=True, cold=0.3),
     "litellm_proxy": System("litellm", LITELLM, strict=True),
     "portkey": System("portkey", _headers_alone, hides=True, head=HANDED_ON),

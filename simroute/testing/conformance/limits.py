@@ -87,6 +87,8 @@ def _read(raw: Any) -> Step:
     """A step as it stands in an item."""
     if not isinstance(raw, list) or not 1 <= len(raw) <= 3:
         raise Malformed("not [operation, arguments, expected]")
+    if len(raw) == 2 and isinstance(raw[1], dict):
+        raw = [raw[0], None, raw[1]]
     word, arguments, expected = [*raw, None, None][:3]
     if not isinstance(word, str) or not word:
         raise Malformed(f"the operation {short(word)} is no word")

@@ -54,9 +54,9 @@ def list_of(item: Config, key: str) -> list[Any]:
 
 def check_equal(what: str, came: Any, expected: Any) -> None:
     """Equal; numbers to a relative 1e-9, or to half of the last place to which they are written, if
-    there are at least four of them, so that only rounding is forgiven."""
+    there are at least three of them, so that only rounding is forgiven."""
     if is_number(came) and is_number(expected):
-        places = re.search(r"\.(\d{4,})$", repr(expected))
+        places = re.search(r"\.(\d{3,})$", repr(expected))
         rounded = 0.5001 * 10.0 ** -len(places[1]) if places else 0.0
         equal = math.isclose(came, expected, rel_tol=1e-9, abs_tol=max(1e-9, rounded))
     else:
