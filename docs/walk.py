@@ -23,7 +23,7 @@ from pathlib import Path
 
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]*)")?\n(.*?)^```$', re.M | re.S)
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
-LONGEST = 300  # seconds of one block
+LONGEST = 600  # seconds of one block
 ELLIPSIS = "…"
 WIDEST = 2
 """Lines that are shown together are made whole up to so many times as many."""

@@ -268,7 +268,10 @@ def _breaker_conflicts(layer: Any) -> Iterator[str]:
 def _retry_conflicts(layer: Any) -> Iterator[str]:
     """Parameters that another one replaces, or that wait for one that is not there."""
     if layer.attempts == 1:
-        yield "attempts: 1 is the first send alone, so nothing is retried; write at least 2"
+        yield (
+            "attempts: 1 is the first send alone, so nothing is retried; write at least 2, or "
+            "leave the layer out"
+        )
     elif not layer.statuses:
         yield "statuses: no failure is named, so nothing is retried; name some"
     if layer.backoff.max < layer.backoff.initial:
