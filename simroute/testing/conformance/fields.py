@@ -10,13 +10,16 @@ FIELDS: dict[str, dict[str, Field]] = {
     "resilience4j": {
         "window": Field("count", ("window_type", "slidingWindowType")),
         "size": Field(100, ("window_size", "slidingWindowSize")),
-        "min_calls": Field(100, ("minimum_calls", "minimumNumberOfCalls")),
+        "min_calls": Field(100, ("minimum_calls", "min_number_of_calls", "minimumNumberOfCalls")),
         "failure_rate": Field(50.0, ("failureRateThreshold",)),
         "slow_rate": Field(100.0, ("slow_call_rate", "slowCallRateThreshold")),
         "slow_s": Field(
             60.0, ("slow_call_s", "slow_call_duration_s", "slowCallDurationThreshold ms")
         ),
-        "wait_s": Field(60.0, ("wait_open_s", "waitDurationInOpenState ms", "waitInterval ms")),
+        "wait_s": Field(
+            60.0,
+            ("wait_open_s", "wait_duration_s", "waitDurationInOpenState ms", "waitInterval ms"),
+        ),
         "wait_factor": Field(
             None,
             (
@@ -34,8 +37,18 @@ FIELDS: dict[str, dict[str, Field]] = {
         "exponential": Field(
             False, ("exponential_backoff", "wait_exponential", "enableExponentialBackoff")
         ),
-        "permits": Field(10, ("half_open_calls", "permittedNumberOfCallsInHalfOpenState")),
-        "max_half_open_s": Field(0.0, ("maxWaitDurationInHalfOpenState ms",)),
+        "permits": Field(
+            10,
+            (
+                "half_open_calls",
+                "half_open_permits",
+                "permitted_calls_in_half_open",
+                "permittedNumberOfCallsInHalfOpenState",
+            ),
+        ),
+        "max_half_open_s": Field(
+            0.0, ("max_wait_half_open_s", "maxWaitDurationInHalfOpenState ms")
+        ),
         "after_half_open": Field("open", ("transitionToStateAfterWaitDuration",)),
         "auto": Field(
             False, ("automatic_transition", "automaticTransitionFromOpenToHalfOpenEnabled")
@@ -63,7 +76,15 @@ FIELDS: dict[str, dict[str, Field]] = {
             ),
         ),
         "period_s": Field(
-            None, ("window_s", "within_s", "failure_period_s", "failureThresholdingPeriod")
+            None,
+            (
+                "window_s",
+                "within_s",
+                "failure_period_s",
+                "threshold_period_s",
+                "failure_threshold_period_s",
+                "failureThresholdingPeriod",
+            ),
         ),
         "successes": Field(None, ("success_threshold",)),
         "successes_of": Field(None, ("success_of", "success_capacity")),
@@ -81,12 +102,15 @@ FIELDS: dict[str, dict[str, Field]] = {
     },
     "hystrix": {
         "volume": Field(20, ("requestVolumeThreshold", "request_volume")),
-        "error_pct": Field(50.0, ("errorThresholdPercentage", "error_percentage")),
+        "error_pct": Field(
+            50.0, ("error_threshold_pct", "errorThresholdPercentage", "error_percentage")
+        ),
         "sleep_s": Field(5.0, ("sleepWindow ms", "sleep_window_s")),
         "window_s": Field(
             10.0,
             (
                 "rolling_s",
+                "rolling_window_s",
                 "rollingStatisticalWindow ms",
                 "metricsRollingStatisticalWindow ms",
                 "metrics.rollingStats.time ms",
@@ -96,6 +120,7 @@ FIELDS: dict[str, dict[str, Field]] = {
             0.5,
             (
                 "health_snapshot_s",
+                "snapshot_interval_s",
                 "healthSnapshotInterval ms",
                 "metricsHealthSnapshotInterval ms",
                 "metrics.healthSnapshot.interval ms",
@@ -157,7 +182,7 @@ FIELDS: dict[str, dict[str, Field]] = {
             5,
             ("min_requests", "minimum_requests", "DEFAULT_FAILURE_THRESHOLD_MINIMUM_REQUESTS"),
         ),
-        "max_share": Field(0.5, ("failure_threshold", "DEFAULT_FAILURE_THRESHOLD_PERCENT")),
+        "max_share": Field(0.5, ("failure_threshold_percent", "DEFAULT_FAILURE_THRESHOLD_PERCENT")),
         "single_threshold": Field(1000, ("SINGLE_DEPLOYMENT_TRAFFIC_FAILURE_THRESHOLD",)),
         "disable_cooldowns": Field(False),
     },

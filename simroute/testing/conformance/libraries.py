@@ -273,6 +273,15 @@ class Hystrix(Rehearsal):
         """The state in our words."""
         return self.forced or super().general(now)
 
+    def put(self, state: str, wait: float | None, now: float) -> None:
+        """By force it is put there by its configuration."""
+        forces = {"forced_open": "force_open", "disabled": "force_closed"}
+        if state in forces:
+            self.config = {**self.config, forces[state]: True}
+        else:
+            self.config = {**self.config, "force_open": False, "force_closed": False}
+            super().put(state, wait, now)
+
     def give_back(self, now: float) -> None:
         """A call ended that is neither good nor bad."""
         if self.state.state == HALF_OPEN:
