@@ -115,9 +115,10 @@ def play(
     **scenario: Any,
 ) -> PlayLog:
     """Send a request at each arrival through the layers, to scripted upstreams, in virtual time.
-    Extra words go to the scenario, `limits` and `idempotency_keys` to each target; of `questions`,
-    equal numbers are the same (default: none); `forbids` are providers (`company-` and the target's
-    name) that must not see any request."""
+    Extra words go to the scenario, `limits` and `idempotency_keys` to each target; `models` are
+    targets' (default: `model-` and the target's name); of `questions`, equal numbers are the same
+    (default: none); `forbids` are providers (`company-` and the target's name) that must not see
+    any request."""
     scripted = scripted_world(
         layers, script, arrivals, streamed=streamed, replicas=replicas, **scenario
     )
@@ -141,9 +142,10 @@ def scripted_world(
     price, limits = spec.PriceList(1.0, 2.0), scenario.pop("limits", spec.Limits())
     keys = scenario.pop("idempotency_keys", False)
     questions = scenario.pop("questions", None)
+    models = {name: f"model-{name}" for name in script} | scenario.pop("models", {})
     deployments = {
         name: spec.Deployment(
-            f"company-{name}", f"model-{name}", price=price, limits=limits, idempotency_keys=keys
+            f"company-{name}", models[name], price=price, limits=limits, idempotency_keys=keys
         )
         for name in script
     }

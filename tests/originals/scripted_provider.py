@@ -8,18 +8,24 @@ from typing import NamedTuple
 from simroute.testing import Step
 from upstreams import DONE, USAGE, chunk, http, stream, whole
 
+BROKEN = 507
+"""What stands for the status of a stream that breaks."""
+
 
 class Answer(NamedTuple):
     """Status (0: the connection is cut), seconds before anything of it is sent, header lines, and
-    the seconds that these ask for."""
+    the seconds that these ask for. breaks: a stream of which only the beginning comes."""
 
     status: int = 200
     delay: float = 0.0
     headers: str = ""
     asks: float | None = None
+    breaks: bool = False
 
     def step(self):
         """The same for our upstreams, where a cut connection is a failure like any 500."""
+        if self.breaks:
+            return Step(self.delay, BROKEN, first=self.delay)
         return Step(self.delay, self.status or 500, self.asks)
 
 
@@ -71,7 +77,7 @@ class ScriptedProvider:
             return False
         writer.write(_bytes(answer, len(sends), b'"stream":true' in body.replace(b" ", b"")))
         await writer.drain()
-        return True
+        return not answer.breaks
 
 
 def _bytes(answer, number, streamed):
@@ -80,7 +86,8 @@ def _bytes(answer, number, streamed):
         return http(said, f"{answer.status} Made Up", answer.headers)
     about = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m"}
     if streamed:
-        return stream(chunk("hello", **about), chunk(None, "stop", **about), USAGE, DONE)
+        ending = () if answer.breaks else (chunk(None, "stop", **about), USAGE, DONE)
+        return stream(chunk("hello", **about), *ending, ends=not answer.breaks)
     return whole(**about)
 
 
