@@ -193,7 +193,7 @@ async def play(item, upstreams):
     for name in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
         if name in item:
             settings[name] = item[name]
-    router = Router(model_list=models, **settings)
+    router = Router(model_list=models, **settings) if models else litellm  # a call without it
     random.seed(item.get("seed", 0))
     finals = await asyncio.gather(
         *(caller(router, number, asked) for number, asked in enumerate(item["requests"]))

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from simroute.config.loading import load_layers
 from simroute.testing.conformance.litellm import compare_run, profile_of
 from tests.originals.litellm_items import items, strategies
+from tests.originals.scripted_provider import pauses
 
 SCRIPT = Path(__file__).parent / "litellm_in_virtual_time.py"
 NAMED = [each for each in os.environ.get("SIMROUTE_LITELLM", "").split(os.pathsep) if each]
@@ -80,6 +82,25 @@ def test_made_up_runs_are_the_same_to_the_millisecond(original, made_up, streame
         compare_run(item, original.play(item), profile_of(original.version))
 
     same()
+
+
+@pytest.mark.parametrize(("answer", "sends"), [(429, 3), (500, 3), (400, 1), (None, 3)])
+def test_a_call_without_the_router_is_tried_again_by_the_sdk(original, answer, sends):
+    """As RouteLLM makes it, and its preset: twice more, after OpenAI's pauses, and after 600 s."""
+    slow = {"latency": 700.0} if answer is None else {"status": answer}
+    asked = {"api_base": "http://a.upstream/v1", "api_key": "none"}
+    item = {"model_list": [], "requests": [{"model": "openai/m", "kwargs": asked}]}
+    made = original.play({**item, "upstream": {"a": slow}})
+    layers = load_layers("routellm")
+    retry, limit = layers["retry"], layers["timeout"].unstreamed
+    assert len(made["attempts"]) == sends == (retry.attempts if answer != 400 else 1)
+    starts = [
+        start / 1000 - number * (limit if answer is None else 0)
+        for number, (start, *_) in enumerate(made["attempts"])
+    ]
+    for number, wait in enumerate(pauses(starts), start=1):
+        assert retry.backoff.delay(number, 0.0) <= wait + 0.001
+        assert retry.backoff.delay(number, 1.0) >= wait - 0.001
 
 
 def test_recorded_runs_come_out_as_recorded(original, shared):
