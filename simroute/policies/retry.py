@@ -14,8 +14,8 @@ from simroute.gauges.pauses import PauseRules, Pauses
 from simroute.gauges.retry_after import RetryAfterRule
 from simroute.gauges.retry_purse import FreePurse, Purse, RetryBudget
 
-QUOTA = "insufficient_quota"
-"""A 429 that waiting does not help."""
+Lasting = Literal["insufficient_quota", "invalid_body"]
+"""Errors of answers: a 429 for a quota that is used up, a 200 with a body that nobody can read."""
 SHUT = "breaker", "limit", "throttle"
 """Layers that refuse for one target, where another may be free."""
 
@@ -26,8 +26,8 @@ class Retry:
     """Sends a failed call again, after a pause, to the same deployment or to the next one alike;
     Retry-After lengthens the pause, or ends it all if it is too long.
 
-    What a layer further in refused is not tried again: it would only be refused again. Nor is a 429
-    for a quota that is used up (error insufficient_quota), whose Retry-After none knows. Nor are
+    What a layer further in refused is not tried again: it would only be refused again. Nor is what
+    stands in `hopeless`: a 429 for a quota that is used up, unless another is to be asked. Nor are
     pings, nor the trials of a breaker that wants single sends (its `trial: send`). A pause that one
     deployment asks for is not made before another is asked.
 
@@ -83,22 +83,22 @@ class Retry:
     ] = None
     where: Annotated[
         Literal["same", "model", "family"],
-        Doc(
-            "whom a retry goes to: the same deployment; the next one of the same model, or of the "
-            "same family, in the order of the file, and round again"
-        ),
+        Doc("asked then: the same deployment, or the next of its model or family, and round again"),
     ] = "same"
     pause_elsewhere: Annotated[
         bool, Doc("pause also before a retry that goes to another deployment")
     ] = True
     last_pause: Annotated[
-        bool,
-        Doc("pause after the last try too, as clients do whose loop sleeps after each failure"),
+        bool, Doc("pause after the last try too, as a loop does that sleeps after each failure")
     ] = False
     idempotency_key: Annotated[
         bool,
         Doc("all tries carry one key, so that who knows such keys works, and bills, once"),
     ] = False
+    hopeless: Annotated[
+        tuple[Lasting, ...],
+        Doc("errors of which the same deployment is not asked again, whatever the status"),
+    ] = ("insufficient_quota",)
     deadline: Annotated[
         Period | None,
         Doc("no retry that could not end within so long of the request's arrival"),
@@ -161,7 +161,7 @@ class Retry:
         if outcome.ok or outcome.status not in self.statuses:
             return False
         if other is None:
-            return not outcome.by and outcome.error != QUOTA
+            return not outcome.by and outcome.error not in self.hopeless
         return outcome.by in ("", *SHUT)
 
     def _other(self, call: Call, world: World) -> str | None:

@@ -23,7 +23,10 @@ ASKING = [
         ("Retry-After-Ms", "300", 0.3),
         ("X-Ms-Retry-After-Ms", "300", 0.3),
     ]
-] + [Answer(503, headers="Retry-After: 3\r\n", asks=3.0)]
+] + [
+    Answer(503, headers="Retry-After: 3\r\n", asks=3.0),
+    Answer(429, headers="Retry-After: 1\r\n", asks=1.0, error="insufficient_quota"),
+]
 CODES = st.none() | st.none() | st.lists(st.sampled_from(STATUSES), max_size=4, unique=True)
 PLACES = "root", "children", "leaves"
 """Where retry and request_timeout are set; further out stands something else, which must not

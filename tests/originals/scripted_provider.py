@@ -1,6 +1,7 @@
 """A provider on loopback that answers by a script, for originals that run in real time."""
 
 import asyncio
+import json
 import time
 from itertools import pairwise
 from typing import NamedTuple
@@ -8,25 +9,29 @@ from typing import NamedTuple
 from simroute.testing import Step
 from upstreams import DONE, USAGE, chunk, http, stream, whole
 
+GARBLED = "invalid_body"
 BROKEN = 507
 """What stands for the status of a stream that breaks."""
 
 
 class Answer(NamedTuple):
     """Status (0: the connection is cut), seconds before anything of it is sent, header lines, and
-    the seconds that these ask for. breaks: a stream of which only the beginning comes."""
+    the seconds that these ask for. breaks: a stream of which only the beginning comes. error: what
+    is wrong; `invalid_body` is a 200 that nobody can read."""
 
     status: int = 200
     delay: float = 0.0
     headers: str = ""
     asks: float | None = None
     breaks: bool = False
+    error: str = "made_up"
 
     def step(self):
         """The same for our upstreams, where a cut connection is a failure like any 500."""
         if self.breaks:
             return Step(self.delay, BROKEN, first=self.delay)
-        return Step(self.delay, self.status or 500, self.asks)
+        status = 502 if self.error == GARBLED else self.status or 500
+        return Step(self.delay, status, self.asks, error=self.error)
 
 
 class ScriptedProvider:
@@ -82,8 +87,11 @@ class ScriptedProvider:
 
 def _bytes(answer, number, streamed):
     if answer.status != 200:
-        said = f'{{"error": {{"message": "no. {number}", "type": "made_up"}}}}'.encode()
+        error = {"message": f"no. {number}", "type": answer.error, "code": answer.error}
+        said = json.dumps({"error": error}).encode()
         return http(said, f"{answer.status} Made Up", answer.headers)
+    if answer.error == GARBLED:
+        return http(b'{"id": ')
     about = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m"}
     if streamed:
         ending = () if answer.breaks else (chunk(None, "stop", **about), USAGE, DONE)

@@ -4,7 +4,7 @@ time, against upstreams that follow a script.
 Run by another interpreter, that of an environment with them: reads items from standard input, one a
 line, and writes what came of each, one a line, to standard output. An item: {client, asynchronous,
 streamed, retries, limit, again, scripts: {host: [answer, ...]}}, an answer: {status, code, headers,
-date, delay, gap, headless, fault}. What is left out is the client's own default.
+date, delay, gap, headless, garbled, fault}. What is left out is the client's own default.
 """
 
 import asyncio
@@ -20,8 +20,9 @@ import anthropic
 import openai
 from virtual_time import BEGIN, Clock, Loop, bend_time
 
-BROKEN, LATE, UNREACHED = 507, 408, 503
-"""What stands for a status where there is none: a stream that broke, a time limit, a connection."""
+BROKEN, LATE, UNREACHED, GARBLED = 507, 408, 503, 502
+"""What stands for a status where there is none: a stream that broke, a time limit, a connection, a
+body that nobody can read."""
 KERNEL = 120.0
 """Seconds after which a connection is given up where the client has no limit: LangChain says so to
 the kernel (TCP_USER_TIMEOUT)."""
@@ -83,6 +84,9 @@ def response(http, request, answer):
         error = {"message": "scripted", "type": "made_up", "code": answer.get("code")}
         body = {"type": "error", "error": error}
         return http.Response(status, json=body, headers=headers_of(answer), request=request)
+    if answer.get("garbled"):
+        told = {"content-type": "application/json"}
+        return http.Response(200, content=b'{"id": ', headers=told, request=request)
     of_anthropic = "max_tokens" in asked
     if not asked.get("stream"):
         body = {**MESSAGE, "content": TEXT, "stop_reason": "end_turn"}
@@ -251,6 +255,8 @@ class Caller:
             return LATE
         if isinstance(error, openai.APIConnectionError | anthropic.APIConnectionError):
             return UNREACHED
+        if isinstance(error, json.JSONDecodeError):
+            return GARBLED
         return getattr(error, "status_code", None) or f"{type(error).__name__}: {error}"
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from simroute.config.loading import load_layers
 from simroute.policies.timeout import Timeout
 from simroute.testing import play
-from tests.originals.scripted_provider import Answer, ScriptedProvider, pauses
+from tests.originals.scripted_provider import GARBLED, Answer, ScriptedProvider, pauses
 
 SCRIPT = Path(__file__).parent / "tensorzero_embedded.py"
 PYTHON = os.environ.get("SIMROUTE_TENSORZERO", "")
@@ -32,6 +32,8 @@ NEAR = 0.2
 LIMIT, SLOW = 0.7, 2.0
 """Seconds of a time limit, and of an answer that it cuts."""
 STATUSES = (0, 200, 400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529)
+LASTING = {4290: Answer(429, error="insufficient_quota"), 2000: Answer(200, error=GARBLED)}
+"""By what stands for their status."""
 pytestmark = pytest.mark.slow
 
 
@@ -48,8 +50,10 @@ def configurations(draw):
         "streamed": draw(st.booleans()),
     }
     answer = st.builds(
-        lambda status, delay, asked: Answer(status, delay, asked if status else ""),
-        st.sampled_from(STATUSES),
+        lambda status, delay, asked: (
+            LASTING.get(status) or Answer(status, delay, asked if status else "")
+        ),
+        st.sampled_from((*STATUSES, *LASTING)),
         st.sampled_from([0.0, 0.0, SLOW] if limited else [0.0]),
         st.sampled_from(["", "", "Retry-After: 5\r\n"]),
     )

@@ -42,6 +42,24 @@ def test_it_stops_when_it_succeeds_or_cannot_hope():
         assert times(world) == [0.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("hopeless", "quota", "garbled"),
+    [(None, 1, 3), ((), 3, 3), (("invalid_body",), 3, 1)],
+)
+def test_some_errors_are_hopeless_whatever_their_status(hopeless, quota, garbled):
+    """A quota that is used up, unless it is said otherwise; a client that reads no body of a
+    failure tries it again, and may not try again what it could not read."""
+    retry = Retry(attempts=3) if hopeless is None else Retry(attempts=3, hopeless=hopeless)
+    for reply, sends in (
+        (fails(429, error="insufficient_quota"), quota),
+        (fails(502, error="invalid_body"), garbled),
+        (fails(502), 3),
+    ):
+        world = world_of(reply)
+        world.play(retry, Ask())
+        assert len(world.sent) == sends
+
+
 def test_jitter_is_drawn_only_where_there_is_some():
     """Full jitter at u = .5 halves the pause; without jitter the world is not asked for chance."""
     world = world_of(fails())
