@@ -45,9 +45,10 @@ jitter gives it: verdict and attempts exact, the first gap to a tenth, the total
 Any file of this form is played: a fault is what its name says (a status, once or persistent, with
 `Retry-After 5 s`; `500 three times`; `stream stalls after 20 tokens for 20 s`; ...), the set-up and
 the tolerance are what its `setup` and `tolerance` say, as published where they say nothing, and a
-system is the preset of its name, version aside. Where a preset has the value that the benchmark
-sets, as its number of tries, its own counts. A cell that fails says which figures differ; what of
-`setup`, `tolerance` or `totals` is not understood, or not so, is told on stderr.
+system is the preset of its name, version aside, or a policy such as `layered`. Where a preset has
+the value that the benchmark sets, as its number of tries, its own counts. A cell that fails says
+which figures differ; what of `setup`, `tolerance` or `totals` is not understood, or not so, is told
+on stderr.
 """
 VERDICTS = """## The verdicts
 

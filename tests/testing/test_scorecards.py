@@ -194,6 +194,8 @@ def test_what_nobody_reads_in_a_scorecard_is_told(items):
         ("TensorZero-2026.6.0", "pass 3p/1f", "pass"),
         ("litellm 1.109", "pass 3p/1f gap .9 total 5.5", "pass"),
         ("litellm_proxy_tuned", "pass 2p/1f gap 1.0 total 2.1", "pass"),
+        ("reference.yaml", "pass 3p/1f gap .5 total 2.4", "pass"),
+        ("retry_only", "safe 3p/0f", "pass"),
         ("direct", None, "skip"),
         ("unify", "safe 1p/0f", "skip"),
         ("direct", 5, "fail"),

@@ -116,15 +116,27 @@ OTHER_NAMES = {"openai_python": "openai_sdk", "no_gateway": "direct"}
 
 
 def system_of(name: str) -> System:
-    """By its published name, version included; any other one is its preset as it is."""
-    plain = re.sub(r"[^a-z0-9.]+", "_", name.lower()).strip("_")
-    presets = catalogue.find("policies", "litellm").parent.glob("*.yaml")
-    known = {path.stem: System(path.stem, _nothing) for path in presets} | SYSTEMS
+    """By its published name, version included; any other one is its preset, or a policy of ours of
+    exactly this name, as it is."""
+    plain = _plain(name).removesuffix("_yaml")
+    policies = catalogue.list_names("policies")
+    for policy in policies:
+        if not policy.startswith(GATEWAYS) and plain == _plain(policy) != "direct":
+            return System(policy, _nothing)
+    presets = [each.removeprefix(GATEWAYS) for each in policies if each.startswith(GATEWAYS)]
+    known = {each: System(each, _nothing) for each in presets} | SYSTEMS
     known |= {other: known[system] for other, system in OTHER_NAMES.items()}
     for each in sorted(known, key=len, reverse=True):
         if plain == each or plain.startswith(f"{each}_"):
             return known[each]
     raise Inexpressible(f"a system without a preset: {name}")
+
+
+GATEWAYS = "gateways/"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def layers_of(system: System, setup: SetUp) -> dict[str, Any]:
