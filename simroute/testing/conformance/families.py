@@ -34,4 +34,8 @@ def family_named(name: object) -> str:
 def configuration_of(family: str, given: Config) -> Config:
     """What is given and the family's defaults. Raises Inexpressible for a field that it does not
     have."""
-    return read_fields(family, FIELDS[family], IDLE, given)
+    read = read_fields(family, FIELDS[family], IDLE, given)
+    for side_by_side in ("hosts", "targets", "group_size"):  # their number, or they themselves
+        if isinstance(read.get(side_by_side), list):
+            read[side_by_side] = len(read[side_by_side])
+    return read

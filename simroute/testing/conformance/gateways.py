@@ -21,6 +21,7 @@ from simroute.testing.conformance.rehearsal import (
     Family,
     Rehearsal,
     share,
+    status_of,
 )
 from simroute.testing.conformance.verdict import Config
 
@@ -96,7 +97,7 @@ class Litellm(Rehearsal):
     def by_policy(self, what: str, step: Config, now: float) -> None:
         """By the number that is allowed to failures of its kind."""
         if what != NEUTRAL:
-            allowed = _allowed_fails(self.config, int(step.get("status") or 500)) or 0
+            allowed = _allowed_fails(self.config, status_of(step)) or 0
             self.state.failures = allowed + 1
         super().end(what, step, now)
 

@@ -20,6 +20,7 @@ from simroute.testing.conformance.rehearsal import (
     Group,
     Rehearsal,
     share,
+    status_of,
 )
 from simroute.testing.conformance.spelling import plain
 from simroute.testing.conformance.verdict import Config, skip_if
@@ -199,7 +200,7 @@ class Envoy(Rehearsal):
 
     def end(self, what: str, step: Config, now: float) -> None:
         """A call ended."""
-        said, status = plain(step["event"]), step.get("status")
+        said, status = plain(step["event"]), status_of(step)
         local = "local" in str(step.get("origin", "")) or said == "timeout"
         if what == NEUTRAL:
             return
@@ -210,7 +211,7 @@ class Envoy(Rehearsal):
             status = 504 if said == "timeout" else 503
         self.calls += 1
         self.good += what == SUCCESS
-        gateway = what != SUCCESS and status is not None and int(status) in (502, 503, 504)
+        gateway = what != SUCCESS and status in (502, 503, 504)
         self.in_a_row("gateway_failure", gateway, now)
         self.state.record(what != SUCCESS, now)
         if what == SUCCESS and self.config["split"]:

@@ -366,7 +366,7 @@ def is_slow(step: Mapping[str, Any], config: Config) -> bool:
 
 def status_of(step: Mapping[str, Any]) -> int | None:
     """What the call was answered."""
-    status = step.get("status", step.get("code"))
+    status = step.get("status", step.get("status_code", step.get("code")))
     return None if status is None else int(status)
 
 
