@@ -227,8 +227,8 @@ PRESETS: Presets = {
             "statuses": (500, 501, 502, 503, 504, 529),
             "scope": "provider",
         },
-        "ai-gateway of 2025-07-30",
-        "error-ratio health monitor, rate-limit monitor",
+        "ai-gateway of 2025-07-30 (42d29989)",
+        "src/discover/monitor/health and rate_limit, src/metrics/rolling_counter.rs",
         (
             "its two monitors know nothing of each other: the end of a rate limit brings back what "
             "the other one has taken out",
