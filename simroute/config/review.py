@@ -99,9 +99,10 @@ def _locate(label: str) -> _File:
         path = catalogue.find(FOLDERS[key], name)
         shown = name if catalogue.is_path(name) else f"{FOLDERS[key]}/{path.name}"
         return _File(label, name, shown, path)
-    words = [f"{key}={label}" for key in FOLDERS if label in catalogue.list_names(FOLDERS[key])]
-    if words and not Path(label).exists():
-        raise InputError(f"{label}: no such file; by its name it is {' or '.join(words)}")
+    if not Path(label).exists():
+        words = [f"{key}={label}" for key in FOLDERS if label in catalogue.list_names(FOLDERS[key])]
+        if words:
+            raise InputError(f"{label}: no such file; by its name it is {' or '.join(words)}")
     # a file's name could also be one in the catalogue
     named = label if catalogue.is_path(label) else f"./{label}"
     return _File(label, named, label, Path(label))

@@ -8,6 +8,7 @@ out). None grows while less than half of the limit is in use, since then nothing
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,8 +48,28 @@ class AimdLimit:
         return self.limit
 
 
+class EstimatedLimit(ABC):
+    """The whole part of an estimate, which follows the times of calls."""
+
+    estimate: float
+
+    @property
+    def limit(self) -> int:
+        return int(self.estimate)
+
+    def sample(self, seconds: float, in_flight: int, dropped: bool) -> int:
+        """Raises ValueError for a time that no call takes."""
+        if seconds <= 0:
+            raise ValueError(f"a call that took {seconds} s")
+        self._learn(seconds, in_flight, dropped)
+        return self.limit
+
+    @abstractmethod
+    def _learn(self, seconds: float, in_flight: int, dropped: bool) -> None: ...
+
+
 @dataclass(eq=False)
-class VegasLimit:
+class VegasLimit(EstimatedLimit):
     """Estimates from the shortest time seen how many calls wait in the target's line, limit x (1 -
     shortest / this one), and holds that between `alpha` and `beta`. Source: VegasLimit, after TCP
     Vegas (Brakmo and Peterson 1995).
@@ -72,13 +93,7 @@ class VegasLimit:
         self.estimate, self.shortest = float(self.initial), 0.0
         self._seen = 0
 
-    @property
-    def limit(self) -> int:
-        return int(self.estimate)
-
-    def sample(self, seconds: float, in_flight: int, dropped: bool) -> int:
-        if seconds <= 0:
-            raise ValueError(f"a call that took {seconds} s")
+    def _learn(self, seconds: float, in_flight: int, dropped: bool) -> None:
         self._seen += 1
         if 0.75 * self.probe * self.estimate <= self._seen:
             self._seen, self.shortest = 0, seconds
@@ -88,7 +103,6 @@ class VegasLimit:
             self._move(self._less())
         elif in_flight * 2 >= self.estimate:
             self._follow(math.ceil(self.estimate * (1 - self.shortest / seconds)))
-        return self.limit
 
     def _follow(self, line: int) -> None:
         """So many calls wait in the target's line."""
@@ -116,7 +130,7 @@ class VegasLimit:
 
 
 @dataclass(eq=False)
-class GradientLimit:
+class GradientLimit(EstimatedLimit):
     """Compares the time of a call with the mean of the last `memory` or so: limit x gradient +
     `room`, smoothed, where the gradient is tolerance x mean / time, from .5 to 1. Source:
     Gradient2Limit.
@@ -140,13 +154,7 @@ class GradientLimit:
         self.estimate, self.mean = float(self.initial), 0.0
         self._seen, self._sum = 0, 0.0
 
-    @property
-    def limit(self) -> int:
-        return int(self.estimate)
-
-    def sample(self, seconds: float, in_flight: int, dropped: bool) -> int:
-        if seconds <= 0:
-            raise ValueError(f"a call that took {seconds} s")
+    def _learn(self, seconds: float, in_flight: int, dropped: bool) -> None:
         mean = self._add(seconds)
         if mean / seconds > 2:
             self.mean *= 0.95
@@ -155,7 +163,6 @@ class GradientLimit:
             aim = self.estimate * gradient + self.room
             aim = self.estimate * (1 - self.smoothing) + aim * self.smoothing
             self.estimate = max(self.least, min(self.most, aim))
-        return self.limit
 
     def _add(self, seconds: float) -> float:
         if self._seen < self.WARM_UP:

@@ -62,3 +62,16 @@ def merge_logs(
             log.clear()
             log.extend(base)
     return now, base[bisect_left(base, now, key=time) :]
+
+
+def merge_log_pairs(
+    pairs: Sequence[tuple[deque[float], deque[float]]],
+    known: Sequence[tuple[Mark, Mark] | None],
+    now: float,
+) -> tuple[Mark, Mark]:
+    """The same for two logs of each state."""
+    firsts, seconds = ([each and each[i] for each in known] for i in range(2))
+    return (
+        merge_logs([pair[0] for pair in pairs], firsts, now),
+        merge_logs([pair[1] for pair in pairs], seconds, now),
+    )

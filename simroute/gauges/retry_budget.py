@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Self
 
-from simroute.gauges.merging import Mark, Mergeable, merge_logs
+from simroute.gauges.merging import Mark, Mergeable, merge_log_pairs
 
 
 class RetryBudgetState(Mergeable):
@@ -49,8 +49,4 @@ class RetryBudgetState(Mergeable):
         cls, states: Sequence[Self], known: Sequence[tuple[Mark, Mark] | None], now: float
     ) -> tuple[Mark, Mark]:
         """Calls, and further sends that were made for them."""
-        calls, retries = ([each and each[i] for each in known] for i in range(2))
-        return (
-            merge_logs([state._calls for state in states], calls, now),
-            merge_logs([state._retries for state in states], retries, now),
-        )
+        return merge_log_pairs([(state._calls, state._retries) for state in states], known, now)

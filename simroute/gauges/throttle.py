@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Self
 
-from simroute.gauges.merging import Mark, Mergeable, merge_logs
+from simroute.gauges.merging import Mark, Mergeable, merge_log_pairs
 
 
 class AdaptiveThrottle(Mergeable):
@@ -39,8 +39,4 @@ class AdaptiveThrottle(Mergeable):
         cls, states: Sequence[Self], known: Sequence[tuple[Mark, Mark] | None], now: float
     ) -> tuple[Mark, Mark]:
         """Calls that were made, and those accepted."""
-        asked, accepted = ([each and each[i] for each in known] for i in range(2))
-        return (
-            merge_logs([state._requests for state in states], asked, now),
-            merge_logs([state._accepts for state in states], accepted, now),
-        )
+        return merge_log_pairs([(state._requests, state._accepts) for state in states], known, now)
