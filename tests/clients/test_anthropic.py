@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from optional import later
 from servers import mock, run
 
-anthropic = pytest.importorskip("anthropic", reason="no anthropic SDK: pip install anthropic")
+anthropic = later("anthropic", "no anthropic SDK: pip install anthropic")
 pytestmark = pytest.mark.live_clients
 
 HELLO = {"model": "x", "max_tokens": 100, "messages": [{"role": "user", "content": "hello"}]}

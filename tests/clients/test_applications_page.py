@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from optional import later
 from servers import mock, run
 from simroute.core import Price
 from simroute.live import Gateway
 from upstreams import Upstream, http, stream
 
-anthropic = pytest.importorskip("anthropic", reason="no anthropic SDK: pip install anthropic")
-pytest.importorskip("openai", reason="no openai SDK: pip install openai")
+anthropic = later("anthropic", "no anthropic SDK: pip install anthropic")
+later("openai", "no openai SDK: pip install openai")
 pytestmark = pytest.mark.live_clients
 
 PAGE = Path(__file__).parents[2] / "docs" / "applications.md"

@@ -5,11 +5,12 @@ import json
 
 import pytest
 
+from optional import later
 from servers import gateway, mock, run
 from simroute.live.clients import new_client, read_clients
 from upstreams import DONE, USAGE, chunk, http, stream, whole
 
-openai = pytest.importorskip("openai", reason="no openai SDK: pip install openai")
+openai = later("openai", "no openai SDK: pip install openai")
 pytestmark = pytest.mark.live_clients
 
 HELLO = {"model": "mine", "messages": [{"role": "user", "content": "hello"}]}
