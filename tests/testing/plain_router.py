@@ -292,12 +292,12 @@ class PlainRouter:
         alone = len(self.groups[group]) == 1 and not self.listed(self.fallbacks, group)
         if self.latest and alone and own is None:
             return False
-        if own is None or (own == 0 and not self.latest):
+        if own is None or (own == 0 and not self.late):
             own = self.says.get("allowed_fails", 3)
         end, number = self.counts.get(name, (0, 0))
         if now() >= end:
             end, number = now() + self.says.get("cooldown_time", 5), 0
-        if self.latest or number + 1 <= own:
+        if self.late or number + 1 <= own:
             self.counts[name] = end, number + 1
         return number + 1 > own
 

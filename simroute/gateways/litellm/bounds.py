@@ -30,7 +30,8 @@ class Bounds:
         }
         self.has_budgets = bool(self._own or self._providers)
         self._checks = settings.enable_pre_call_checks
-        self._asked, self._spent = Lasting(), Lasting()
+        self.enforces = settings.enforce_model_rate_limits
+        self._asked, self._spent, self._used = Lasting(), Lasting(), Lasting()
         for provider, budget in self._providers.items():
             self._spent.add(0.0, ("provider", provider), 0.0, budget.time_period)
 
@@ -61,6 +62,20 @@ class Bounds:
             self._spent.add(now, ("provider", provider), usd, budget.time_period)
         if own is not None:
             self._spent.add(now, ("deployment", name), usd, own[1])
+
+    def admits(self, now: float, name: str) -> bool:
+        """Whether a call keeps to its deployment's limits of this minute, where they are enforced;
+        a refused one counts as well."""
+        limits, minute = self._known[name], now // MINUTE
+        if limits.tpm is not None and self._used.get(now, ("tokens", name, minute)) >= limits.tpm:
+            return False
+        if limits.rpm is None:
+            return True
+        return self._used.add(now, ("calls", name, minute), 1.0, MINUTE) <= limits.rpm
+
+    def used(self, now: float, name: str, tokens: int) -> None:
+        """What an answer has used of its minute."""
+        self._used.add(now, ("tokens", name, now // MINUTE), tokens, MINUTE)
 
     def _has_budget(self, now: float, name: str, provider: str) -> bool:
         budget, own = self._providers.get(provider), self._own.get(name)

@@ -31,10 +31,13 @@ class Lasting:
         """As if nothing had ever been added."""
         self._sums.pop(key, None)
 
-    def get(self, now: float, key: Hashable) -> float:
-        """What has been added to it in its present life."""
+    def get(self, now: float, key: Hashable, strict: bool = False) -> float:
+        """What has been added to it in its present life. strict: something else has been written at
+        this moment, so that what ends now has gone."""
         found = self._sums.get(key)
-        return 0.0 if found is None or now > found[0] + INSTANT else found[1]
+        if found is None or now > found[0] + (-INSTANT if strict else INSTANT):
+            return 0.0
+        return found[1]
 
     def add(self, now: float, key: Hashable, amount: float, life: float) -> float:
         """The sum with `amount`; a new one lives for `life` seconds."""
@@ -64,7 +67,7 @@ class Cooldowns:
 
     allowed, policy: `allowed_fails`, and by class of error; without either of them more than half
     of a minute's calls must fail. late: as from 1.106 on, a second failure may end a cooldown
-    sooner; latest: as 1.109, which counts the failure that cools, and by `allowed_fails`
+    sooner, and the failure that cools counts, too; latest: as 1.109, which by `allowed_fails`
     never cools a deployment that is alone and has no fallback.
     """
 
@@ -154,12 +157,15 @@ class Cooldowns:
     def _by_count(self, now: float, name: str, failure: Failure) -> bool:
         unread = failure.kind in LATER and not self._late
         own = None if unread else self._policy.get(failure.kind)
-        if own == 0 and not self._latest:  # as if it were not there
+        if own == 0 and not self._late:  # as if it were not there
             own = None
         if self._latest and failure.group == 1 and not failure.fallback and own is None:
             return False
-        too_many = self._counts.get(now, name) + 1 > (self._allowed if own is None else own)
-        if self._latest or not too_many:
+        fails = self._counts.get(now, name, self._late) + 1
+        too_many = fails > (self._allowed if own is None else own)
+        if self._late and fails == 1:
+            self._counts.forget(name)
+        if self._late or not too_many:
             self._counts.add(now, name, 1.0, self._life)
         return too_many
 
@@ -169,7 +175,7 @@ class Cooldowns:
         single = failure.group == 1
         if failure.kind == "RateLimitError":
             return not single
-        fails, passes = self._fails.get(now, name), self._passes.get(now, name)
+        fails, passes = self._fails.get(now, name), self._passes.get(now, name, True)
         if single:
             return passes == 0 and fails >= SINGLE_EVENTS
         return fails + passes >= LEAST_EVENTS and fails > passes

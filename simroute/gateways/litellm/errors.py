@@ -32,6 +32,8 @@ NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM, NO_TAG = (
 )
 """Errors of the Router itself, before any send: its RouterRateLimitError, ZeroDivisionError,
 ValueError, RouterRateLimitErrorBasic, and ValueError."""
+OVER_LIMIT = "over the limits of a minute"
+"""Of enforce_model_rate_limits: a RateLimitError that is not tried again."""
 OWN = frozenset((NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM, NO_TAG))
 PolicyClass = ErrorClass | Literal["Default"]
 """What policies may name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Hashable
 from dataclasses import replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from simroute.gateways.litellm.errors import (
     AFTER_HEAD,
     NO_DEPLOYMENT,
     NO_WEIGHT,
+    OVER_LIMIT,
     ErrorClass,
     class_of,
 )
@@ -158,6 +159,8 @@ class Fleet:
         if answers is not None and (known := self._known_answer(wanted, answers)):
             self.cooldowns.passed(began, target)
             return known
+        if self.bounds.enforces and not self.bounds.admits(began, target):
+            return replace(self._over_rpm(wanted, target), error=OVER_LIMIT)
         if not self._counts:
             outcome = await self._sent(wanted, target, limit)
         elif not self.strategy.admits(began, target):
@@ -189,15 +192,19 @@ class Fleet:
     def _known_answer(self, wanted: Wanted, answers: Store) -> Outcome | None:
         """A deployment has been chosen, and its slot taken, when the Router looks for one."""
         request, world = wanted.call.request, wanted.world
-        kept: Kept | None = answers.get_at(world.now(), (wanted.name, request.key))
+        kept: Kept | None = answers.get_at(world.now(), (self._shelf(wanted.name), request.key))
         known = None if kept is None else kept.for_one(request.forbids, world.targets())
         return None if known is None else Outcome(200, by=LAYER, cached="exact", answer=known)
 
     def _keep(self, answers: Store, wanted: Wanted, outcome: Outcome) -> None:
         call, world = wanted.call, wanted.world
         if outcome.ok and outcome.answer is not None and world.may_keep(call, outcome, True):
-            key = wanted.name, call.request.key
+            key = self._shelf(wanted.name), call.request.key
             answers.put(world.now(), key, Kept(outcome.answer, outcome.target))
+
+    def _shelf(self, name: str) -> Hashable:
+        """Who shares answers: those who ask for a group by the same name."""
+        return name
 
     def _over_rpm(self, wanted: Wanted, target: str) -> Outcome:
         """It waited for its slot until others had used up the minute: a failure that cools."""
@@ -324,6 +331,8 @@ class Fleet:
             if self.bounds.has_budgets:
                 provider = wanted.world.targets()[target].provider
                 self.bounds.spent(now, target, provider, outcome.usd)
+            if self.bounds.enforces:
+                self.bounds.used(now, target, outcome.input_tokens + outcome.output_tokens)
             self.cooldowns.passed(now, target)
             return
         if begun or outcome.error in AFTER_HEAD:

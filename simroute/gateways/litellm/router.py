@@ -10,6 +10,7 @@ from simroute.core.value import value
 from simroute.gateways.litellm.errors import (
     AGAIN,
     LATER,
+    OVER_LIMIT,
     OWN,
     SPECIAL,
     ErrorClass,
@@ -242,6 +243,8 @@ class LiteLLM(Settings):
         return outcome
 
     def _most_retries(self, fleet: Fleet, outcome: Outcome) -> int:
+        if outcome.error == OVER_LIMIT:
+            return 0
         failed = fleet.known.get(outcome.target or "")
         own = None if failed is None else failed.num_retries
         return self.num_retries if own is None else own

@@ -99,6 +99,9 @@ class Settings:
     enable_pre_call_checks: Annotated[
         bool, Doc("leave out who is over rpm (not 1.109), or whose window is too small")
     ] = False
+    enforce_model_rate_limits: Annotated[
+        bool, Doc("refuse (429, no retry) what is over a deployment's rpm or tpm in a minute")
+    ] = False
     default_max_parallel_requests: Annotated[
         Positive | None, Doc("calls in flight of deployments without rpm or tpm")
     ] = None

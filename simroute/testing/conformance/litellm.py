@@ -27,6 +27,7 @@ from simroute.testing.conformance.litellm_asked import (
 )
 from simroute.testing.conformance.litellm_items import (
     BODIES,
+    MOCKS,
     check_known,
     deployments_of,
     prompt_tokens,
@@ -161,6 +162,7 @@ class Run:
         self.ends: dict[int, tuple[int, int, str, int | None]] = {}
         self.streams: dict[int, dict[str, int]] = {}
         self._asked: dict[str, int] = {}
+        self._mocks: dict[str, tuple[str, float | None]] = {}
         self._chunks: dict[int, tuple[float, int]] = {}
         check_known(item)
         lots = SeededLots(int(item.get("seed") or 0))
@@ -176,7 +178,9 @@ class Run:
             told.prices[name] = sum(
                 given.get(f"{way}_cost_per_token") or UNKNOWN_PRICE for way in ("input", "output")
             )
-        settings, told.matching = settings_of(item)
+            if given.get("mock_response") is not None:
+                self._mocks[name] = given["mock_response"], given.get("mock_delay")
+        settings, told.matching, told.shared = settings_of(item)
         jitter = float((item.get("env") or {}).get("JITTER", 0.75))
         self._layer = AskedRouter(
             groups=groups, deployments=deployments, profile=profile, jitter=jitter, **settings
@@ -196,7 +200,7 @@ class Run:
 
     async def _caller(self, number: int, asked: Config) -> None:
         await asyncio.sleep(asked.get("t", 0.0) - now())
-        ASKED.set(asked.get("kwargs") or {})
+        ASKED.set(dict(asked.get("kwargs") or {}))
         streamed = bool(asked.get("stream"))
         request = LiveRequest(
             number,
@@ -250,6 +254,8 @@ class Run:
 
     async def send(self, call: Any) -> Outcome:
         name, request = call.target, call.request
+        if (mocked := await self._mocked(name)) is not None:
+            return mocked
         answers, asked = self._item["upstream"][name], self._asked.get(name, 0)
         answers = [answers] if isinstance(answers, dict) else answers
         self._asked[name] = asked + 1
@@ -277,6 +283,20 @@ class Run:
         finally:
             if end:
                 self.sends.append((began, name, end, request.id))
+
+    async def _mocked(self, name: str) -> Outcome | None:
+        """What LiteLLM says itself, where it is to ask nobody."""
+        own = ASKED.get()
+        if own.get("mock_timeout"):
+            await asyncio.sleep(LIMIT.get())
+            return Outcome(408, name, "timeout", limit="timeout")
+        text, delay = self._mocks.get(name, (None, None))
+        text = own.get("mock_response", text)
+        if text is None:
+            return None
+        await asyncio.sleep(own.get("mock_delay", delay) or 0.0)
+        failure = MOCKS.get(text)
+        return self._whole(name, {}) if failure is None else Outcome(failure[0], name, failure[1])
 
     def _whole(self, name: str, answer: Config) -> Outcome:
         into, out = answer.get("tokens", TOKENS)

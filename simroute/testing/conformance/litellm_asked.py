@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Hashable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,20 +15,27 @@ from simroute.core import Call, Outcome, Send, World
 from simroute.gateways.litellm.bounds import LAYER, PLAIN, refused
 from simroute.gateways.litellm.cooldowns import Failure
 from simroute.gateways.litellm.deployment import Deployment
-from simroute.gateways.litellm.errors import NO_TAG, ErrorClass
+from simroute.gateways.litellm.errors import NO_TAG, OVER_LIMIT, ErrorClass
 from simroute.gateways.litellm.fleet import Fleet, Wanted
 from simroute.gateways.litellm.router import LiteLLM, Ride
 from simroute.gateways.litellm.strategies import Lots
 
 LIMIT: ContextVar[float] = ContextVar("LIMIT")
 """Seconds for each read of the send at hand."""
-ASKED: ContextVar[Mapping[str, Any]] = ContextVar("ASKED", default={})  # noqa: B039 - never written
-"""What the request at hand brings of its own: it holds for its whole task."""
+ASKED: ContextVar[dict[str, Any]] = ContextVar("ASKED")
+"""What the request at hand brings of its own: it holds for its whole task, but for what happens
+once."""
 OF_KIND = {
     "ContextWindowExceededError": "context_window_fallbacks",
     "ContentPolicyViolationError": "content_policy_fallbacks",
 }
 FORGOTTEN = {*OF_KIND.values(), "fallbacks", "disable_fallbacks", "num_retries"}
+MOCKED = {
+    "mock_testing_fallbacks": Outcome(500, None, "error", by=LAYER),
+    "mock_testing_context_fallbacks": Outcome(400, None, "context_length", by=LAYER),
+    "mock_testing_content_policy_fallbacks": Outcome(400, None, "content_filter", by=LAYER),
+}
+MOCKED_LIMIT = "mock_testing_rate_limit_error"
 UNKNOWN_MODEL = "unknown model"
 
 
@@ -54,13 +61,14 @@ class SeededLots(Lots):
 class Told:
     """What the layer has no word for. models, tags, prices: by deployment, litellm's name of its
     model, its tags, and USD a token in and out as cost-based routing reads them; matching: by tags,
-    if at all ("any", "all")."""
+    if at all ("any", "all"); shared: groups that share a cache's answers."""
 
     lots: SeededLots
     models: dict[str, str] = field(default_factory=dict)
     tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
     prices: dict[str, float] = field(default_factory=dict)
     matching: str = ""
+    shared: tuple[tuple[str, ...], ...] = ()
 
 
 class AskedRouter(LiteLLM):
@@ -76,7 +84,16 @@ class AskedRouter(LiteLLM):
     def _name(self, call: Call, fleet: Fleet) -> str | None:
         return call.request.task
 
+    async def _tried(self, ride: Ride, name: str) -> Outcome:
+        """What is mocked fails before any try, once."""
+        for key, mocked in MOCKED.items():
+            if ASKED.get().pop(key, None):
+                return mocked
+        return await super()._tried(ride, name)
+
     def _most_retries(self, fleet: Fleet, outcome: Outcome) -> int:
+        if outcome.error == OVER_LIMIT:
+            return 0
         own = ASKED.get().get("num_retries")
         if own is not None and self.profile != "1.83":
             return int(own)
@@ -102,6 +119,7 @@ class AskedRouter(LiteLLM):
         return await super()._mend(ride, name, failed)
 
     async def _fall_back(self, ride: Ride, name: str, failed: Outcome) -> Outcome:
+        ASKED.get().pop("mock_timeout", None)
         if ASKED.get().get("disable_fallbacks"):
             return failed
         return await super()._fall_back(ride, name, failed)
@@ -151,6 +169,8 @@ class AskedFleet(Fleet):
         if name in self.known:
             return [name]
         named = self.named(name)
+        if ASKED.get().get("specific_deployment"):
+            return [each for each, model in self._told.models.items() if model == named]
         if named in self.groups:
             return self.groups[named]
         for group in sorted(self.groups, key=len, reverse=True):
@@ -163,6 +183,8 @@ class AskedFleet(Fleet):
         return name not in self.known and super().is_left(now, name)
 
     def chosen(self, wanted: Wanted) -> str | Outcome:
+        if ASKED.get().pop(MOCKED_LIMIT, None):
+            return Outcome(429, None, "error", by=LAYER)
         if wanted.name in self.known:
             self.cooldowns.used(wanted.world.now(), wanted.name)
             self.bounds.asked(wanted.world.now(), wanted.name)
@@ -178,6 +200,9 @@ class AskedFleet(Fleet):
         """One that stands for a pattern of names never cools."""
         never = "*" in self._group_of[target]
         return super()._failure(wanted, target, kind, 0.0 if never else seconds)
+
+    def _shelf(self, name: str) -> Hashable:
+        return next((each for each in self._told.shared if name in each), name)
 
     # -- choices
 

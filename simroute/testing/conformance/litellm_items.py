@@ -47,8 +47,22 @@ KNOWN_KWARGS = {
     "disable_fallbacks",
     "max_fallbacks",
     "metadata",
+    "mock_delay",
+    "mock_response",
+    "mock_testing_content_policy_fallbacks",
+    "mock_testing_context_fallbacks",
+    "mock_testing_fallbacks",
+    "mock_testing_rate_limit_error",
+    "mock_timeout",
+    "specific_deployment",
 }
 """What a request may bring of its own."""
+MOCKS = {
+    "litellm.RateLimitError": (429, "error"),
+    "litellm.ContextWindowExceededError": (400, "context_length"),
+    "litellm.InternalServerError": (500, "error"),
+}
+"""Answers that are none: a status, and our word for it."""
 PLAIN_KWARGS = {
     "frequency_penalty",
     "max_completion_tokens",
@@ -79,13 +93,10 @@ SAME_NAME = (
 IDLE = {"set_verbose", "debug_level", "client_ttl", "polling_interval", "cache_kwargs"}
 """Settings that change nothing of what is seen here."""
 OFF = {
-    "caching_groups",
-    "default_litellm_params",
     "enable_health_check_routing",
     "enable_tag_filtering",
     "ignore_invalid_deployments",
     "model_group_affinity_config",
-    "optional_pre_call_checks",
     "tag_filtering_match_any",
 }
 """Settings that change nothing where they are false or empty."""
@@ -98,6 +109,8 @@ TELLS_NOTHING = {
     "max_retries",
     "region_name",
     "tags",
+    "mock_delay",
+    "mock_response",
     "input_cost_per_token",
     "output_cost_per_token",
     "request_timeout",
@@ -113,6 +126,11 @@ def check_known(item: Config) -> None:
             skip_if(True, f"a request's {key}")
         for key, value in (request.get("kwargs") or {}).items():
             skip_if(key not in known and value is not None, f"a request's own {key}")
+            skip_if(key == "mock_response" and not is_mock(value, request), f"its mock {value}")
+    streamed = any(request.get("stream") for request in item["requests"])
+    for entry in item["model_list"]:
+        text = entry["litellm_params"].get("mock_response")
+        skip_if(text and not is_mock(text, {"stream": streamed}), f"a mocked answer {text}")
     for answers in item["upstream"].values():
         for answer in [answers] if isinstance(answers, dict) else answers:
             for key in answer.keys() - OF_ANSWERS:
@@ -123,6 +141,12 @@ def check_known(item: Config) -> None:
             skip_if(error not in (None, "", "connect", "read"), f"an upstream's error {error}")
     for key in (item.get("env") or {}).keys() - {"JITTER"}:
         skip_if(True, f"the environment's {key}")
+
+
+def is_mock(text: object, request: Config) -> bool:
+    """Whether it is known what comes of a mocked answer."""
+    known = isinstance(text, str) and (text in MOCKS or not text.startswith("Exception"))
+    return known and not request.get("stream")
 
 
 def question_of(asked: Config, number: int) -> object:
@@ -140,9 +164,9 @@ def prompt_tokens(content: str) -> int:
     return 7 + sum(1 + (len(piece) - 1) // 8 for piece in pieces)
 
 
-def settings_of(item: Config) -> tuple[dict[str, Any], str]:
-    """`router_settings`, and fallbacks beside them, in our words; and how tags match, where they
-    filter ("any", "all")."""
+def settings_of(item: Config) -> tuple[dict[str, Any], str, tuple[tuple[str, ...], ...]]:
+    """`router_settings`, and fallbacks beside them, in our words; how tags match, where they filter
+    ("any", "all"); and groups that share a cache."""
     given = {**(item.get("router_settings") or {})}
     given |= {name: item[name] for name in OWN_CHAINS if name in item}
     made: dict[str, Any] = {
@@ -179,6 +203,14 @@ def settings_of(item: Config) -> tuple[dict[str, Any], str]:
     for name in ("lowest_latency_buffer", "ttl", "max_latency_list_size"):
         if (value := arguments.pop(name, None)) is not None:
             made[name] = value
+    shared = tuple(tuple(groups) for groups in given.pop("caching_groups", None) or ())
+    for key in given.pop("default_litellm_params", None) or ():
+        skip_if(key not in PLAIN_KWARGS | {"timeout"}, f"the default {key} of deployments")
+    checks = list(given.pop("optional_pre_call_checks", None) or ())
+    if "enforce_model_rate_limits" in checks:
+        checks.remove("enforce_model_rate_limits")
+        made["enforce_model_rate_limits"] = True
+    skip_if(checks, f"the check {', '.join(checks)} before a call")
     matching = ""
     if given.pop("enable_tag_filtering", None):
         matching = "all" if given.pop("tag_filtering_match_any", True) is False else "any"
@@ -186,7 +218,7 @@ def settings_of(item: Config) -> tuple[dict[str, Any], str]:
         for name, value in left.items():
             idle = value is None or name in IDLE or (name in OFF and not value)
             skip_if(not idle, f"the setting {name} of the Router")
-    return made, matching
+    return made, matching, shared
 
 
 def _by_class(policy: Mapping[str, int] | None, suffix: str) -> dict[str, int]:
