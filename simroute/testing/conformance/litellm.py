@@ -301,7 +301,7 @@ class Run:
     def _whole(self, name: str, answer: Config) -> Outcome:
         into, out = answer.get("tokens", TOKENS)
         price = self._world.price(name)
-        finish = answer.get("finish", answer.get("finish_reason"))
+        finish = answer.get("finish", answer.get("finish_reason", answer.get("body")))
         return Outcome(
             200,
             name,

@@ -109,8 +109,12 @@ TELLS_NOTHING = {
     "max_retries",
     "region_name",
     "tags",
+    "base_url",
+    "drop_params",
     "mock_delay",
     "mock_response",
+    "organization",
+    *PLAIN_KWARGS,
     "input_cost_per_token",
     "output_cost_per_token",
     "request_timeout",
@@ -135,8 +139,9 @@ def check_known(item: Config) -> None:
         for answer in [answers] if isinstance(answers, dict) else answers:
             for key in answer.keys() - OF_ANSWERS:
                 skip_if(True, f"an upstream's {key}")
-            body = answer.get("body")
-            skip_if(body not in (None, "", *BODIES), f"an upstream's body {body}")
+            body, stopped = answer.get("body"), answer.get("status", 200) == 200
+            known_bodies = (None, "", *(("content_filter",) if stopped else BODIES))
+            skip_if(body not in known_bodies, f"an upstream's body {body}")
             error = answer.get("error")
             skip_if(error not in (None, "", "connect", "read"), f"an upstream's error {error}")
     for key in (item.get("env") or {}).keys() - {"JITTER"}:
