@@ -87,7 +87,8 @@ class PlainRouter:
     async def caller(self, number, asked):
         await asyncio.sleep(asked["t"] - now())
         try:
-            await self.with_fallbacks(asked["model"], asked.get("kwargs") or {}, 0, None, set())
+            first = asked["model"]
+            await self.with_fallbacks(first, asked.get("kwargs") or {}, 0, None, set(), first)
             end = "ok", 200
         except Failed as failed:
             end = failed.kind, failed.status
@@ -95,7 +96,7 @@ class PlainRouter:
 
     # -- fallbacks
 
-    async def with_fallbacks(self, group, own, depth, level, walk):
+    async def with_fallbacks(self, group, own, depth, level, walk, first):
         try:
             return await self.with_retries(group, own, level)
         except Failed as failed:
@@ -107,32 +108,32 @@ class PlainRouter:
         if len(orders) > 1 and error.kind not in BODIES.values():
             least = orders[0] if level is None else level
             steps = [(group, order) for order in orders if order > least]
-            steps += [(each, None) for each in self.listed(lists, group) or []]
+            steps += [(each, None) for each in self.listed(lists, group, first) or []]
             if steps:
-                return await self.walk(steps, group, error, own, depth, level, walk)
+                return await self.walk(steps, group, error, own, depth, level, walk, first)
         for kind, key in zip(
             BODIES.values(), ("context_window_fallbacks", "content_policy_fallbacks"), strict=True
         ):
             if error.kind == kind and self.item.get(key):
                 lists = self.item[key]
-        names = self.listed(lists, group)
+        names = self.listed(lists, group, first)
         if names is None:
             raise error
         try:
             steps = [(each, None) for each in names]
-            return await self.walk(steps, group, error, own, depth, level, walk)
+            return await self.walk(steps, group, error, own, depth, level, walk, first)
         except Failed:
             raise error from None
 
-    def listed(self, lists, group):
-        """The groups that stand behind one: by its name, else behind a star."""
-        for name in (group, "*"):
+    def listed(self, lists, group, first=None):
+        """What stands behind a group: by its name, later also the first one's, else by a star."""
+        for name in (group, first, "*") if self.late and first else (group, "*"):
             for each in lists or []:
                 if name in each:
                     return each[name]
         return None
 
-    async def walk(self, steps, group, error, own, depth, level, walk):
+    async def walk(self, steps, group, error, own, depth, level, walk, first):
         if depth >= self.says.get("max_fallbacks", 5):
             raise error
         walk.add((group, None))
@@ -145,7 +146,7 @@ class PlainRouter:
             if self.late or step[1] is not None:
                 level = step[1]
             try:
-                return await self.with_fallbacks(step[0], own, depth, level, walk)
+                return await self.with_fallbacks(step[0], own, depth, level, walk, first)
             except Failed as failed:
                 last = failed
         raise last

@@ -69,6 +69,18 @@ AGAIN: frozenset[ErrorClass] = frozenset(
     )
 )
 """What is tried again as long as a deployment of the group is left."""
+REFUSALS: frozenset[ErrorClass] = frozenset(
+    (
+        "BadRequestError",
+        "AuthenticationError",
+        "PermissionDeniedError",
+        "NotFoundError",
+        "PaymentRequiredError",
+        "ContextWindowExceededError",
+        "ContentPolicyViolationError",
+    )
+)
+"""After which, from 1.106 on, a request is not sent again to the same deployment."""
 SPECIAL: frozenset[ErrorClass] = frozenset(
     ("ContextWindowExceededError", "ContentPolicyViolationError")
 )

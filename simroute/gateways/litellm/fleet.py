@@ -21,6 +21,7 @@ from simroute.gateways.litellm.errors import (
     ErrorClass,
     class_of,
 )
+from simroute.gateways.litellm.pauses import client_pause, done, whole
 from simroute.gateways.litellm.settings import Settings
 from simroute.gateways.litellm.slots import Slots
 from simroute.gateways.litellm.strategies import STRATEGIES, Answer, Choice, Known, Lots
@@ -29,8 +30,6 @@ from simroute.gauges.store import Store
 
 ANSWERS, LIFE = 200, 600.0
 """Of the cache: how many, and for how many seconds."""
-FIRST_DELAY, MOST_DELAY, MOST_ASKED = 0.5, 8.0, 60.0
-"""Seconds: the first back-off, the longest, and the longest Retry-After that is obeyed."""
 COOLDOWN = 5.0
 """Seconds, where `cooldown_time` is 0."""
 CLIENT_AGAIN, CLIENT_JITTER = (408, 409, 429), 0.25
@@ -40,13 +39,20 @@ may be shorter."""
 
 @value
 class Wanted:
-    """A send of a request to a group, or to one level of its `order`."""
+    """A send of a request to a group, or to one level of its `order`; not to those that have
+    refused it, if anybody else is left."""
 
     call: Call
     send: Send
     world: World
     name: str
     level: int | None
+    refused: tuple[str, ...] = ()
+
+    def without(self, target: str) -> Wanted:
+        """The same after one more has refused it."""
+        refused = (*self.refused, target)
+        return Wanted(self.call, self.send, self.world, self.name, self.level, refused)
 
 
 class Fleet:
@@ -262,6 +268,8 @@ class Fleet:
             names = left
         if self._has_levels:
             names = self._of_level(names, wanted.level)
+        if wanted.refused:
+            names = [each for each in names if each not in wanted.refused] or names
         if not names:
             return refused(NO_DEPLOYMENT)
         if len(names) == 1 and names[0] in self._plain:
@@ -377,18 +385,3 @@ class Fleet:
     def _cool(self, wanted: Wanted, target: str, seconds: float | None) -> None:
         if seconds is not None:
             wanted.world.emit("cooldown", wanted.call, target=target, seconds=seconds)
-
-
-async def done(outcome: Outcome) -> Outcome:
-    """Nobody needs to be asked."""
-    return outcome
-
-
-def client_pause(asked: float | None, tries: int) -> float:
-    """Seconds until the HTTP client's next send."""
-    return asked if asked and asked <= MOST_ASKED else min(FIRST_DELAY * 2.0**tries, MOST_DELAY)
-
-
-def whole(seconds: float | None) -> float | None:
-    """Retry-After, of which only whole seconds are read."""
-    return seconds if seconds is not None and seconds == int(seconds) else None

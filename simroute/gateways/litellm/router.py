@@ -12,19 +12,14 @@ from simroute.gateways.litellm.errors import (
     LATER,
     OVER_LIMIT,
     OWN,
+    REFUSALS,
     SPECIAL,
     ErrorClass,
     class_of,
     is_broken,
 )
-from simroute.gateways.litellm.fleet import (
-    FIRST_DELAY,
-    MOST_ASKED,
-    MOST_DELAY,
-    Fleet,
-    Wanted,
-    whole,
-)
+from simroute.gateways.litellm.fleet import Fleet, Wanted
+from simroute.gateways.litellm.pauses import FIRST_DELAY, MOST_ASKED, MOST_DELAY, whole
 from simroute.gateways.litellm.settings import Settings
 
 
@@ -226,7 +221,7 @@ class LiteLLM(Settings):
         most = self._most_retries(fleet, outcome) if own is None else own
         if most == 0:
             return outcome
-        alone = len(fleet.members(name)) == 1
+        alone, late = len(fleet.members(name)) == 1, self.profile != "1.83"
         for tries in range(most + 1):
             left = fleet.is_left(world.now(), name)
             over = own is None and not (left and is_worth_more(kind, alone))
@@ -236,6 +231,8 @@ class LiteLLM(Settings):
                 await world.sleep(self._pause(ride, outcome, tries))  # after the last one, too
             if tries < most:
                 world.emit("retried", ride.call, target=outcome.target, status=outcome.status)
+                if late and kind in REFUSALS and outcome.target is not None:
+                    wanted = wanted.without(outcome.target)
                 outcome = await fleet.send(wanted)
                 if outcome.ok:
                     return outcome
