@@ -9,6 +9,7 @@ from walk import walk
 
 from pages import hurried
 from simroute.config import catalogue
+from simroute.config.loading import load_layers
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "gateways.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -41,6 +42,26 @@ def test_each_surprise_has_its_picture_its_paired_figure_and_its_remedy():
         assert "paired over the same weather" in part
         assert "**Remedy**" in part
         assert re.search(r"\*\*(only simulated|confirmed on the originals?)\*\*", part, re.I)
+
+
+@pytest.mark.parametrize(
+    ("own", "preset", "changed"),
+    [
+        ("long_count", "portkey_hosted", {"breaker"}),
+        ("kong_by_latency", "kong", {"balance"}),
+        ("kong_asked_again", "kong", {"retry"}),
+        ("two_tries", "cloudflare", {"retry"}),
+        ("one_try", "cloudflare", {"retry"}),
+        ("listed", "envoy_ai", {"breaker"}),
+    ],
+)
+def test_a_remedy_is_the_preset_but_for_what_it_changes(own, preset, changed, tmp_path):
+    """So that a comparison tells what that is worth, also when a preset is mended."""
+    (text,) = re.findall(rf'title="policies/{own}.yaml"\n(.*?)```', TEXT, re.S)
+    file = tmp_path / "own.yaml"
+    file.write_text(text, encoding="utf-8")
+    found, usual = load_layers(str(file)), load_layers(preset)
+    assert {key for key in {*found, *usual} if found.get(key) != usual.get(key)} == changed
 
 
 @pytest.mark.parametrize("name", PLAYED)
