@@ -100,7 +100,7 @@ def played(runs, at_once=AT_ONCE):
     return asyncio.run(asyncio.wait_for(originals(runs, at_once), 150))
 
 
-async def originals(runs, at_once):
+async def originals(runs, at_once=AT_ONCE):
     """Run -> its sends and the status that the caller had."""
     warm = {name: [Answer()] for name in "abcdx"}
     scripts = {WARM: warm} | {number: script for number, (_, script) in runs.items()}
