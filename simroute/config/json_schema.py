@@ -51,7 +51,10 @@ def policy_schema() -> Schema:
     otherwise."""
     kinds = sorted(registry)
     layers = {
-        name: {"anyOf": [_ref(name), {"type": "null"}], "description": _doc(registry[name])}
+        name: {
+            "anyOf": [_ref(name), {"type": "null"}, {"$ref": "#/additionalProperties"}],
+            "description": _doc(registry[name]),
+        }
         for name in kinds
     }
     about = {"type": "string", "description": "One sentence: what this policy does."}
