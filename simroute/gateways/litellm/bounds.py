@@ -14,13 +14,16 @@ from simroute.gateways.litellm.settings import Settings
 LAYER = "litellm"
 PLAIN = "usage-based-routing"
 """The strategy that no budget bounds."""
+COUNTING = "usage-based-routing-v2"
+"""The strategy that keeps to rpm itself."""
 
 
 class Bounds:
     """Money spent, and calls of a minute."""
 
     def __init__(self, settings: Settings, known: Mapping[str, Deployment]) -> None:
-        self._known, self._latest = known, settings.profile == "1.109"
+        self._known = known
+        self._checks_rpm = settings.profile != "1.109" and settings.routing_strategy != COUNTING
         self._is_plain = settings.routing_strategy == PLAIN
         self._providers = settings.provider_budget_config
         self._own = {
@@ -91,7 +94,7 @@ class Bounds:
 
     def _keeps_rpm(self, now: float, name: str) -> bool:
         rpm = self._known[name].rpm
-        return self._latest or rpm is None or self._asked.get(now, name) < rpm
+        return not self._checks_rpm or rpm is None or self._asked.get(now, name) < rpm
 
 
 def refused(error: str) -> Outcome:

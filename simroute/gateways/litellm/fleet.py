@@ -151,11 +151,18 @@ class Fleet:
         return self._in_line(wanted, target, slots)
 
     async def _in_line(self, wanted: Wanted, target: str, slots: Slots) -> Outcome:
+        """Waits for a slot, and has it until its answer is there, of a stream its head (from 1.106
+        on, all of it)."""
         await slots.take(wanted.world.gate)
+        outcome = None
         try:
-            return await self._ask(wanted, target)
+            outcome = await self._ask(wanted, target)
         finally:
-            slots.give()
+            if outcome is None or outcome.rest is None or not self._late:
+                slots.give()
+        if outcome.rest is not None and self._late:
+            return outcome.then(lambda final: slots.give())
+        return outcome
 
     async def _ask(self, wanted: Wanted, target: str) -> Outcome:
         """One of them, whose turn it is."""

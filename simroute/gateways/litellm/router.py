@@ -128,7 +128,7 @@ class LiteLLM(Settings):
 
         async def read_on(rest: Rest) -> Outcome:
             final = await rest
-            begun = final.output_tokens > 0 and self.profile != "1.83"
+            begun = self.profile != "1.83" and self._has_begun(ride, final)
             mended = is_broken(final) or (self.profile != "1.83" and bool(final.limit))
             if final.ok or begun or not mended:
                 return final
@@ -136,6 +136,10 @@ class LiteLLM(Settings):
             return more if more.rest is None else await more.rest
 
         return outcome.wrap(read_on)
+
+    def _has_begun(self, ride: Ride, final: Outcome) -> bool:
+        """Whether a stream that failed had given anything; here its head is its first token."""
+        return bool(final.limit) or final.output_tokens > 0
 
     async def _mend(self, ride: Ride, name: str, failed: Outcome) -> Outcome:
         """What takes the place of a stream that broke off after its head."""

@@ -181,6 +181,7 @@ class Run:
             if given.get("mock_response") is not None:
                 self._mocks[name] = given["mock_response"], given.get("mock_delay")
         settings, told.matching, told.shared = settings_of(item)
+        told.chunks = self._chunks
         jitter = float((item.get("env") or {}).get("JITTER", 0.75))
         self._layer = AskedRouter(
             groups=groups, deployments=deployments, profile=profile, jitter=jitter, **settings

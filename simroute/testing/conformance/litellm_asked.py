@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Awaitable, Hashable, Sequence
+from collections.abc import Awaitable, Hashable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,7 +61,8 @@ class SeededLots(Lots):
 class Told:
     """What the layer has no word for. models, tags, prices: by deployment, litellm's name of its
     model, its tags, and USD a token in and out as cost-based routing reads them; matching: by tags,
-    if at all ("any", "all"); shared: groups that share a cache's answers."""
+    if at all ("any", "all"); shared: groups that share a cache's answers;
+    chunks: what requests have heard of streams."""
 
     lots: SeededLots
     models: dict[str, str] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class Told:
     prices: dict[str, float] = field(default_factory=dict)
     matching: str = ""
     shared: tuple[tuple[str, ...], ...] = ()
+    chunks: Mapping[int, object] = field(default_factory=dict)
 
 
 class AskedRouter(LiteLLM):
@@ -112,8 +114,13 @@ class AskedRouter(LiteLLM):
             self.told.lots.chance.random()  # drawn all the same
         return super()._pause(ride, outcome, tries)
 
+    def _has_begun(self, ride: Ride, final: Outcome) -> bool:
+        return ride.call.request.id in self.told.chunks
+
     async def _mend(self, ride: Ride, name: str, failed: Outcome) -> Outcome:
-        """By then it is forgotten what the request brought for retries and fallbacks."""
+        """By then 1.83 has forgotten what the request brought for retries and fallbacks."""
+        if self.profile != "1.83":
+            return await super()._mend(ride, name, failed)
         kept = {key: value for key, value in ASKED.get().items() if key not in FORGOTTEN}
         ASKED.set(kept)
         return await super()._mend(ride, name, failed)
