@@ -70,8 +70,8 @@ CLASSES = {
     504: "Timeout",
 }
 """Names of LiteLLM's exceptions; any other status is an APIError."""
-OF_AZURE = 404, 500
-"""Statuses that are one at Azure, too."""
+OF_AZURE = {"1.83": (404, 500), "1.106": (500,), "1.109": (500,)}
+"""Statuses that are one at Azure, too, by version."""
 
 
 def play_litellm(item: Config) -> None:
@@ -247,7 +247,8 @@ class Run:
         if begun and outcome.limit and self._profile != "1.109":
             return ("ReadTimeout", None) if self._profile == "1.83" else ("APIConnectionError", 500)
         known = self._world.known.get(outcome.target or "")
-        if known is not None and known.provider == "azure" and outcome.status in OF_AZURE:
+        is_azure = known is not None and known.provider == "azure"
+        if is_azure and outcome.status in OF_AZURE[self._profile]:
             return "APIError", outcome.status
         return CLASSES.get(outcome.status, "APIError"), outcome.status
 
