@@ -75,7 +75,10 @@ LEFT_OUT = {
         ("aimd", {}),
         [["sample", [1.0], {"return": 21}]],
     ),
-    "what is said without expectation is done": (("grpc_throttle", {}), [["failure*5"], ["n"]]),
+    "what is said without expectation is done": (
+        ("grpc_throttle", {}),
+        [["failure*5"], ["n", None, {"return": 5000}]],
+    ),
 }
 """What is left out -> (kind, config), steps with what is expected then."""
 

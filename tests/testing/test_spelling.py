@@ -105,11 +105,10 @@ def test_nothing_null_and_what_says_nothing_are_the_defaults(family):
     plain = read(family)
     assert plain == read(family, **dict.fromkeys(FIELDS[family]))
     assert plain == read(family, name="x", listeners=[], exceptions=["RuntimeError"])
-    for config in (None, {}):
-        item = {"id": "A", "family": family, "config": config, "steps": [{"event": "permit"}]}
+    bare = {"id": "A", "family": family}
+    bare["steps"] = [{"event": "permit", "expect": {"permitted": True}}]
+    for item in (bare, bare | {"config": None}, bare | {"config": {}}):
         assert [verdict.word for verdict in judge([item])] == ["pass"]
-    bare = {"id": "A", "family": family, "steps": [{"event": "permit", "expect": {}}]}
-    assert [verdict.word for verdict in judge([bare])] == ["pass"]
 
 
 @pytest.mark.parametrize(

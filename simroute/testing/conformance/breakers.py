@@ -13,17 +13,32 @@ from __future__ import annotations
 from typing import Any
 
 from simroute.testing.conformance.families import FAMILIES, configuration_of, family_named
-from simroute.testing.conformance.rehearsal import Group
+from simroute.testing.conformance.rehearsal import TOOK, Group
 from simroute.testing.conformance.spelling import plain
-from simroute.testing.conformance.verdict import Config, Differs
+from simroute.testing.conformance.verdict import (
+    Config,
+    Differs,
+    skip_if_nothing,
+    skip_unknown,
+)
+
+OF_ITEMS = "family", "config", "steps"
+OF_STEPS = {
+    *("t", "event", "what", "arg", "repeat", "expect", "token", "origin", "error"),
+    *("host", "target", "deployment", "status", "status_code", "code"),
+    *("retry_after", "retry_after_s", "open_for", "open_until", *TOOK),
+}
+"""What items and steps may say."""
 
 
 def play_breaker(item: Config) -> None:
     """Play the item; raises `Differs` or `Inexpressible`."""
     name = family_named(item["family"])
     family, config = FAMILIES[name], configuration_of(name, item.get("config") or {})
+    skip_unknown(item, OF_ITEMS, "an item with a family")
     group = Group(len({_who(step) for step in item["steps"]} - {None}))
     for number, step in enumerate(item["steps"], 1):
+        skip_unknown(step, OF_STEPS, "a step")
         who = _who(step)
         if who is None and group and _is_sweep(step):
             who = next(iter(group))
@@ -33,6 +48,7 @@ def play_breaker(item: Config) -> None:
             group[who].play(step)
         except Differs as difference:
             raise Differs(f"step {number}: {difference}") from None
+    skip_if_nothing([step for step in item["steps"] if step.get("expect")])
 
 
 def _who(step: Config) -> Any:

@@ -248,7 +248,6 @@ IDLE = (
     "should_handle",
     "is_successful",
     "is_excluded",
-    "ready_to_trip",
     "on_state_change",
     "state_provider",
     "manual_control",

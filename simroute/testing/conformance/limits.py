@@ -26,6 +26,7 @@ from simroute.testing.conformance.pauses import (
     play_sdk_delay,
 )
 from simroute.testing.conformance.verdict import (
+    MOST_TIMES,
     Config,
     Differs,
     Malformed,
@@ -33,6 +34,8 @@ from simroute.testing.conformance.verdict import (
     list_of,
     short,
     skip_if,
+    skip_if_nothing,
+    skip_unknown,
 )
 
 WHOLE: dict[str, Callable[[Config], None]] = {
@@ -43,8 +46,12 @@ WHOLE: dict[str, Callable[[Config], None]] = {
     "sdk_delay": play_sdk_delay,
 }
 """Kinds whose items are no steps."""
-MOST_TIMES = 1_000_000
-"""Of one operation: beyond it an item would be played for hours."""
+OF_STEPS, OF_CASES = ("kind", "config", "steps"), ("kind", "config", "cases", "expect")
+OF_ITEMS = {
+    "backoff": (*OF_CASES, "u"),
+    "hedge": ("kind", "config", "attempts", "expect"),
+}
+"""What items may say, by kind; of others OF_CASES or OF_STEPS."""
 
 
 class Step(NamedTuple):
@@ -62,25 +69,29 @@ def play_limit(item: Config) -> None:
     if not isinstance(item.get("config") or {}, dict):
         raise Malformed("the config is no object")
     if kind in WHOLE:
+        skip_unknown(item, OF_ITEMS.get(kind, OF_CASES), f"an item of the kind {kind}")
         WHOLE[kind](item)
+        skip_if_nothing(item["expect"])
         return
-    for key in ("u", "cases", "attempts", "expect", "expected"):
-        skip_if(key in item, f"{key} of a kind that is played in steps")
+    skip_unknown(item, OF_STEPS, "a kind that is played in steps")
     steps = list_of(item, "steps")
     refusal = ""
     try:
         operations = KINDS[kind](settings(kind, item.get("config") or {}))
     except Refused as out_of_range:
         operations, refusal = {}, str(out_of_range)
+    expects = False
     for number, raw in enumerate(steps, 1):
         try:
             step = _read(raw)
+            expects = expects or bool(step.expected)
             if refusal:
                 _refused(step, refusal)
             else:
                 _step(kind, operations, step)
         except (Differs, Malformed) as wrong:
             raise type(wrong)(f"step {number}: {wrong}") from None
+    skip_if_nothing(expects)
 
 
 def _read(raw: Any) -> Step:

@@ -36,7 +36,12 @@ from simroute.testing.conformance.litellm_items import (
     retry_after,
     settings_of,
 )
-from simroute.testing.conformance.verdict import Config, Differs
+from simroute.testing.conformance.verdict import (
+    Config,
+    Differs,
+    skip_if_nothing,
+    skip_unknown,
+)
 from simroute.worlds.live import LiveRequest, LiveWorld
 from simroute.worlds.live.streams import HeardRest
 
@@ -82,6 +87,8 @@ def play_litellm(item: Config) -> None:
 
 def compare_run(item: Config, expected: Mapping[str, Any], profile: Profile) -> None:
     """The same on a version's profile."""
+    skip_unknown(expected, ("attempts", "finals"), "what is expected")
+    skip_unknown(item.get("compare") or {}, ("skip_requests",), "compare")
     run = Run(item, profile)
     clock.run(run.play(), together=AT_ONCE)
     skipped = set((item.get("compare") or {}).get("skip_requests", ()))
@@ -97,6 +104,7 @@ def compare_run(item: Config, expected: Mapping[str, Any], profile: Profile) -> 
     )
     slack = slack_of(item, expected, profile)
     _compare("send", wanted, ours, slack)
+    skip_if_nothing(run.ends.keys() - skipped)
     ends = sorted((tuple(end[:4]) for end in expected["finals"]), key=lambda end: end[1])
     _compare(
         "end",

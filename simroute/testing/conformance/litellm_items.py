@@ -13,8 +13,13 @@ from typing import Any
 from simroute.core import Price
 from simroute.gateways.litellm.deployment import Deployment
 from simroute.gateways.litellm.settings import ProviderBudget
-from simroute.testing.conformance.verdict import Config, skip_if
+from simroute.testing.conformance.verdict import Config, skip_if, skip_unknown
 
+OWN_CHAINS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
+OF_ITEMS = {
+    *("model_list", "router_settings", *OWN_CHAINS, "requests", "upstream", "env", "seed"),
+    *("expected", "compare", "litellm_version"),
+}
 OF_REQUESTS = {"t", "model", "content", "stream", "kwargs"}
 OF_ANSWERS = {
     "body",
@@ -30,13 +35,12 @@ OF_ANSWERS = {
     "status",
     "tokens",
 }
-"""What requests and upstreams may say."""
+"""What items, requests and upstreams may say."""
 BODIES = {"context_window": "context_length", "content_policy": "content_filter"}
 """What a refusal says -> our word for it."""
 BEGIN = 1_700_000_040
 """t = 0 of all runs, as Unix time."""
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0, "mo": 2_592_000.0}
-OWN_CHAINS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 KNOWN_KWARGS = {
     *OWN_CHAINS,
     "num_retries",
@@ -124,6 +128,7 @@ TELLS_NOTHING = {
 
 def check_known(item: Config) -> None:
     """Skips an item that says something of which nothing is known here."""
+    skip_unknown(item, OF_ITEMS, "a run of the Router")
     known = KNOWN_KWARGS | PLAIN_KWARGS
     for request in item["requests"]:
         for key in request.keys() - OF_REQUESTS:

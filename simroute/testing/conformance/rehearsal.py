@@ -12,10 +12,13 @@ from typing import Any, NamedTuple, cast
 from simroute.gauges.breaker import CLOSED, HALF_OPEN, OPEN, BreakerState, Permit
 from simroute.testing.conformance.spelling import UNITS, plain, to_seconds
 from simroute.testing.conformance.verdict import (
+    MOST_TIMES,
     Config,
     Differs,
     Inexpressible,
+    Malformed,
     check_equal,
+    short,
     skip_if,
 )
 
@@ -144,7 +147,7 @@ class Rehearsal:
         if step.get("t") is not None:  # without a time, at that of the one before
             self.group.last = to_seconds(step["t"])
         now = self.group.last
-        for _ in range(step.get("repeat", 1)):
+        for _ in range(times_of(step)):
             self.settle(now)
             self.error, permitted = "", None
             if event == "permit":
@@ -341,6 +344,14 @@ def note_result(tally: dict[str, int], what: str) -> None:
         good = what == SUCCESS
         tally["consecutive_successes"] = good * (tally["consecutive_successes"] + 1)
         tally["consecutive_failures"] = (not good) * (tally["consecutive_failures"] + 1)
+
+
+def times_of(step: Mapping[str, Any]) -> int:
+    """How often the step happens."""
+    times = step.get("repeat", 1)
+    if type(times) is not int or not 1 <= times <= MOST_TIMES:
+        raise Malformed(f"repeat {short(times)}: not 1 to {MOST_TIMES} times")
+    return times
 
 
 def share(part: int, whole: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Container, Iterable
 from typing import Any, NamedTuple
 
 Config = dict[str, Any]
@@ -44,6 +45,28 @@ def skip_if(condition: object, behaviour: str) -> None:
         raise Inexpressible(behaviour)
 
 
+NOTES = {
+    *("id", "title", "name", "about", "description", "quirk", "tag", "tags", "date", "author"),
+    *("source", "sources", "derived", "library", "version", "commit", "url", "link", "license"),
+    *("file", "line", "lines", "test", "tests", "seeded", "drift", "later", "checks"),
+    *("comment", "comments", "note", "notes", "why", "because", "reason"),
+}
+"""Keys, by their letters, of what an item says to readers alone."""
+
+
+def skip_unknown(keys: Iterable[Any], known: Container[Any], of: str) -> None:
+    """Skip the item when one of the keys is neither known nor a note: what nobody reads might say
+    what is to come, or what is to be done."""
+    for key in keys:
+        is_note = re.sub(r"[^a-z]", "", str(key).lower()) in NOTES
+        skip_if(key not in known and not is_note, f"{short(key)} of {of}")
+
+
+def skip_if_nothing(expected: object) -> None:
+    """Skip an item of which nothing could be compared, whatever came."""
+    skip_if(not expected, "an item that expects nothing")
+
+
 def list_of(item: Config, key: str) -> list[Any]:
     """A list that an item must have. Raises Malformed where there is none."""
     value = item.get(key)
@@ -77,3 +100,5 @@ def short(value: object) -> str:
 
 
 MOST_SHOWN = 200
+MOST_TIMES = 1_000_000
+"""Of one operation: beyond it an item would be played for hours."""
