@@ -1,13 +1,20 @@
 """Scorecards of failoverbench's form that others write: other figures, names and tolerances, and
 what is none."""
 
+import json
 from copy import deepcopy
 from types import SimpleNamespace
 
 import pytest
 
 from simroute.config import yaml_reader
-from simroute.testing.conformance import failover_systems, failoverbench, judge, read_items
+from simroute.testing.conformance import (
+    failover_systems,
+    failoverbench,
+    judge,
+    read_file,
+    read_items,
+)
 from simroute.testing.conformance.faults import fault_of, read_setup
 from simroute.testing.conformance.scorecard import cells, remarks
 
@@ -212,3 +219,23 @@ def test_an_outage_without_return_is_no_return():
     """`never` is compared as well."""
     cells_of = {"S15 primary down": {"dsh": "pass 15/15 served, back on primary never"}}
     assert [each.word for each in judged("", cells_of).values()] == ["fail"]
+
+
+def test_a_part_that_is_passed_off_as_the_whole_is_compared():
+    """Portkey's gateway ends a broken stream like a whole one; a client that hears of the break
+    does not, whatever else is as published."""
+    cut = judged("", {"S08 stream cut": {"portkey_oss_1.15.2": "fail 1p/0f .7 TRUNCATED"}})
+    heard = judged("", {"S08 stream cut": {"direct": "safe 1p/0f .7 TRUNCATED"}})
+    assert cut["S08/portkey_oss_1.15.2"].word == "pass"
+    assert heard["S08/direct"].word == "fail"
+    assert "a part for the whole: expected yes, came no" in heard["S08/direct"].why
+    assert judged("", {"S08 stream cut": {"direct": "safe 1p/0f .7"}})["S08/direct"].word == "pass"
+
+
+def test_a_key_of_a_file_that_is_not_read_is_told(tmp_path):
+    """So that a tolerance does not stand there in vain."""
+    file = tmp_path / "card.json"
+    card = {"S04 503 persistent": {"direct": "safe 1p/0f 0.0"}}
+    about = {"about": "ours", "caution": "none", "schema": "1", "totals safe": None}
+    file.write_text(json.dumps({"tolernace": "total within 9 s", "scorecard": card} | about))
+    assert read_file(file)[1] == ["the key 'tolernace' is not read"]

@@ -27,11 +27,6 @@ SIGNS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 SPACES = ("models", "skip_models", "providers", "skip_providers", "endpoints", "skip_endpoints")
-SPEEDS = ("tks-per-sec", "output-tks-per-sec", "ots")
-"""Of the oldest strings, and there alone: tokens a second, of which the highest is the lowest
-inter-token latency."""
-OLDEST = re.compile(r"([a-z-]+)((?:<[^<>|]*[0-9.][a-z-]+)*)")
-"""Thresholds were appended to the metric, metric last: ttft<0.5ic<15itl."""
 SPEED = re.compile(r"(?:(highest|lowest)-)?(?:tks-per-sec|output-tks-per-sec|ots)")
 """Tokens a second, of the oldest strings: the highest is the lowest inter-token latency."""
 APPENDED = re.compile(r"<\s*([\d.]+(?:e[+-]?\d+)?)\s*([a-z][a-z-]*)")

@@ -29,6 +29,7 @@ from simroute.testing.conformance.verdict import (
     Malformed,
     Verdict,
     short,
+    unknown,
 )
 
 __all__ = ["Verdict", "judge", "read_items"]
@@ -36,6 +37,8 @@ __all__ = ["Verdict", "judge", "read_items"]
 
 QUIRK = "quirk not imitated"
 LISTS = "vectors", "items"
+OF_FILES = {*LISTS, "scorecard", "setup", "tolerance", "schema", "caution"}
+"""What a file may say; beside it totals, by what they begin with."""
 
 
 def read_items(file: Path) -> list[Any]:
@@ -59,7 +62,12 @@ def read_file(file: Path) -> tuple[list[Any], list[str]]:
             f"{file}: no items: they stand under `vectors` or `items`, each with an `id`, "
             "or as cells under `scorecard`"
         )
-    said = list(remarks(content)) if "scorecard" in content else []
+    said = [
+        f"the key {short(key)!r} is not read"
+        for key in unknown(content, OF_FILES)
+        if not key.startswith("totals")
+    ]
+    said += remarks(content) if "scorecard" in content else []
     return found, [*said, *(f"the id {name!r} stands for several items" for name in _twice(found))]
 
 

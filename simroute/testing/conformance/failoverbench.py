@@ -73,6 +73,7 @@ NAMES = {
     "primary": "attempts at the primary",
     "fallback": "attempts at the fallback",
     "back": "seconds to be back",
+    "truncated": "a part for the whole",
 }
 
 
@@ -84,6 +85,8 @@ def _told(figure: str, wanted: Result, came: Result) -> str:
 def _shown(value: Any) -> str:
     if value is None:
         return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, tuple):
         return "/".join(map(str, value))
     return f"{round(value, 3):g}" if isinstance(value, float) else str(value)
@@ -147,6 +150,7 @@ class Run:
             seen.elsewhere,
             starts[1] - starts[0] if len(starts) > 1 else None,
             seen.total,
+            truncated=self._hides,
         )
 
     async def _several(self) -> Result:
@@ -178,10 +182,15 @@ class Run:
         except TimeoutError:
             return None
 
+    @property
+    def _hides(self) -> bool:
+        """Whether a part of an answer was passed off as the whole."""
+        return self.lost and self._system.hides
+
     def _seen(self, outcomes: list[Outcome | None], total: float) -> Seen:
         starts = tuple(start for start, name in self.sends if name == PRIMARY)
         heard = [outcome.ok for outcome in outcomes if outcome is not None]
-        hides = self.lost and self._system.hides
+        hides = self._hides
         return Seen(
             starts,
             len(self.sends) - len(starts),

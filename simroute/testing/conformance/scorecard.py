@@ -96,7 +96,8 @@ def tolerance_of(text: object) -> Tolerance:
 @dataclass(frozen=True)
 class Result:
     """What a run, or a published cell, says; None where it does not. `back`: seconds from the
-    outage's end to the first request that the primary answered."""
+    outage's end to the first request that the primary answered. truncated: a part was passed off
+    as the whole."""
 
     verdict: str
     primary: int | None = None
@@ -105,6 +106,7 @@ class Result:
     total: float | None = None
     served: tuple[int, int] | None = None
     back: float | None = None
+    truncated: bool | None = None
 
     def __str__(self) -> str:
         if self.served is not None:
@@ -141,20 +143,21 @@ def parse(published: str) -> Result:
     )
     if not single or single[1] not in VERDICTS:
         raise Malformed(f"no cell: {short(published)!r}")
-    verdict, primary_, fallback, gap, total, _ = single.groups()
+    verdict, primary_, fallback, gap, total, truncated = single.groups()
     return Result(
         verdict,
         int(primary_),
         int(fallback),
         None if gap is None else float(gap),
         None if total is None else float(total),
+        truncated=True if truncated else None,
     )
 
 
 def differences(wanted: Result, came: Result, tolerance: Tolerance = PUBLISHED) -> list[str]:
     """Names of figures that are not as published."""
     off = []
-    for figure in ("verdict", "primary", "fallback", "served"):
+    for figure in ("verdict", "primary", "fallback", "served", "truncated"):
         published = getattr(wanted, figure)
         if published is not None and published != getattr(came, figure):
             off.append(figure)

@@ -57,9 +57,14 @@ NOTES = {
 def skip_unknown(keys: Iterable[Any], known: Container[Any], of: str) -> None:
     """Skip the item when one of the keys is neither known nor a note: what nobody reads might say
     what is to come, or what is to be done."""
-    for key in keys:
-        is_note = re.sub(r"[^a-z]", "", str(key).lower()) in NOTES
-        skip_if(key not in known and not is_note, f"{short(key)} of {of}")
+    for key in unknown(keys, known):
+        raise Inexpressible(f"{short(key)} of {of}")
+
+
+def unknown(keys: Iterable[Any], known: Container[Any]) -> list[Any]:
+    """Keys that are neither known nor notes."""
+    names = {key: re.sub(r"[^a-z]", "", str(key).lower()) for key in keys}
+    return [key for key, name in names.items() if key not in known and name not in NOTES]
 
 
 def skip_if_nothing(expected: object) -> None:
