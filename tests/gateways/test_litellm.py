@@ -10,6 +10,8 @@ from simroute.config.advice import own_mistakes
 from simroute.config.loading import load_layers
 from simroute.gateways.litellm.deployment import Deployment
 from simroute.gateways.litellm.router import LiteLLM
+from simroute.policies.breaker import Breaker
+from simroute.policies.health import Health
 from simroute.testing import Step, play
 from simroute.testing.conformance import read_items
 from simroute.testing.conformance.litellm import compare_run, profile_of
@@ -143,3 +145,40 @@ def test_a_profile_may_be_written_as_the_number_that_it_looks_like(tmp_path, wri
     file = tmp_path / "p.yaml"
     file.write_text(f"litellm: {{groups: {{g: [a]}}, profile: {written}}}\n", encoding="utf-8")
     assert load_layers(str(file))["litellm"].profile == "1.109"
+
+
+@pytest.mark.parametrize("version", ["1.83.14", *LATER])
+def test_a_trial_of_a_single_send_is_not_answered_by_another_group(version):
+    """`a` fails at 0 and its breaker opens; the trial at 6 s is one send to `a`, and `b`, which is
+    well, says nothing of it."""
+    router = LiteLLM(
+        groups={"main": ("a",), "backup": ("b",)},
+        fallbacks={"main": ("backup",)},
+        num_retries=0,
+        profile=profile_of(version),
+    )
+    breaker = Breaker(failures=1, cooldown=5.0, trial="send", scope="deployment")
+    script = {"a": [Step(0.1, 500)], "b": [Step(0.1, 500), Step(0.1)]}
+    log = play({"breaker": breaker, "litellm": router}, script, [0.0, 6.0])
+    sent = [(start, target) for start, target, *_ in log.attempts]
+    assert sent == [(0.0, "a"), (0.1, "b"), (6.0, "a")]
+    assert log.requests[1][0] == "failed"
+
+
+@pytest.mark.parametrize("strategy", ["simple-shuffle", "least-busy", "latency-based-routing"])
+def test_a_ping_goes_to_the_deployment_that_it_names_and_no_further(strategy):
+    """Of two in a group the dead one is taken out at its second ping, and asked each time, though
+    the Router has cooled it."""
+    router = LiteLLM(
+        groups={"main": ("a", "b"), "backup": ("c",)},
+        fallbacks={"main": ("backup",)},
+        routing_strategy=strategy,
+        cooldown_time=60.0,
+    )
+    script = {"a": [Step(0.1, 401)], "b": [Step(0.1)], "c": [Step(0.1)]}
+    health = Health(every=2.0, failures=2, statuses=(401,))
+    log = play({"health": health, "litellm": router}, script, [9.0])
+    pings = [(start, target) for start, target, *_ in log.attempts if start < 9.0]
+    assert pings == [(each, name) for each in (2.0, 4.0, 6.0, 8.0) for name in "abc"]
+    removed = [(pytest.approx(4.1), "removed", "a")]
+    assert [event for event in log.events if event[1] == "removed"] == removed

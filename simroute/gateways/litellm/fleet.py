@@ -263,7 +263,9 @@ class Fleet:
         """A deployment, or what the Router says when nobody is left."""
         call, world = wanted.call, wanted.world
         now, names, forbids = world.now(), self.members(wanted.name), call.request.forbids
-        if self.cooldowns.until:
+        if call.once and call.target is not None:
+            names = [call.target]
+        elif self.cooldowns.until:
             names = [each for each in names if not self.cooldowns.is_cold(now, each)]
         if forbids:
             targets = world.targets()

@@ -57,7 +57,8 @@ class LiteLLM(Settings):
     each with retries of its own. There is no deadline over all of it and no half-open state. The
     pause between tries is also made after the last one, unless the group has another deployment
     left. Every error falls back, a 400 as well. When all fail the first group's error is returned.
-    Not imitated: priority queues, tags, redis.
+    A ping, or a breaker's trial of a single send, goes to the deployment that it names, cooled or
+    not, and no further. Not imitated: priority queues, tags, redis.
     Source: litellm 1.83.14, 1.106.2 and 1.109.3, its code read and the unmodified Router run in
     virtual time.
 
@@ -148,7 +149,7 @@ class LiteLLM(Settings):
     async def _fall_back(self, ride: Ride, name: str, failed: Outcome) -> Outcome:
         """Each group behind this one, until one answers; else the first error, or the last where
         the group has levels of `order`."""
-        if ride.depth >= self._deepest():
+        if ride.call.once or ride.depth >= self._deepest():
             return failed
         kind = self._class(failed, ride.world)
         orders = [] if kind in SPECIAL else ride.fleet.orders(name)
