@@ -115,6 +115,8 @@ class Task:
         if self._work is None:
             return
         work, self._work, self.waits = self._work, None, None
+        if getattr(work, "cr_frame", work) is None:  # it has failed, which is on its way already
+            return
         outer, self._kernel.current = self._kernel.current, self
         try:
             work.throw(Cancelled(*deadline))

@@ -158,3 +158,21 @@ def test_a_simpy_process_cannot_wait_for_an_event_of_ours() -> None:
     env.process(process())
     with pytest.raises(AttributeError, match="append"):
         env.run()
+
+
+@dataclass
+class Failing:
+    """A layer with a bug, or one that is interrupted."""
+
+    error: BaseException
+
+    async def __call__(self, call: Any, send: Any, world: Any) -> Outcome:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug of its own"), KeyboardInterrupt()])
+def test_what_ends_a_copy_by_exception_is_told_as_it_is(error):
+    """The race that gives up its copies then does not hide it behind an error of its own."""
+    with pytest.raises(type(error)) as told:
+        play({"race": Race(1.0), "failing": Failing(error)}, {"a": [Step()], "b": [Step()]})
+    assert told.value.args == error.args
