@@ -60,6 +60,7 @@ def test_an_item_that_expects_nothing_does_not_pass(item):
         (ROUTED | {"expected": ROUTED["expected"] | {"cooldowns": [9]}}, "cooldowns"),
         (ROUTED | {"compare": {"skip": [0]}}, "skip"),
         (ROUTED | {"cooldowns": [9]}, "cooldowns"),
+        (ROUTED | {"model_list": [ROUTED["model_list"][0] | {"rmp": 1}]}, "rmp"),
     ],
 )
 def test_what_nobody_reads_is_no_pass(item, key):
@@ -85,3 +86,20 @@ def test_a_rule_in_code_is_not_taken_for_the_default():
     item = PYBREAKER | {"family": "gobreaker", "config": {"ReadyToTrip": "TotalFailures > 1"}}
     (verdict,) = judge([item])
     assert str(verdict) == "skip A: not expressible here: the field ReadyToTrip of gobreaker"
+
+
+@pytest.mark.parametrize(
+    ("config", "word"),
+    [
+        ({"fail_max": 5, "FailMax": 5}, "pass"),
+        ({"fail_max": 5, "FailMax": None}, "pass"),
+        ({"fail_max": 5, "FailMax": 1}, "fail"),
+        ({"reset_timeout_s": 60, "reset_timeout_ms": 60_000}, "pass"),
+        ({"reset_timeout_s": 60, "breaker": {"reset_timeout": 5}}, "fail"),
+    ],
+)
+def test_a_field_in_two_spellings_says_one_thing(config, word):
+    """Which of two would count is nobody's to guess."""
+    (verdict,) = judge([PYBREAKER | {"config": config}])
+    assert verdict.word == word
+    assert word == "pass" or "stands twice, and not alike" in verdict.why

@@ -20,6 +20,7 @@ OF_ITEMS = {
     *("model_list", "router_settings", *OWN_CHAINS, "requests", "upstream", "env", "seed"),
     *("expected", "compare", "litellm_version"),
 }
+OF_ENTRIES = "model_name", "litellm_params", "model_info", "rpm", "tpm"
 OF_REQUESTS = {"t", "model", "content", "stream", "kwargs"}
 OF_ANSWERS = {
     "body",
@@ -35,7 +36,7 @@ OF_ANSWERS = {
     "status",
     "tokens",
 }
-"""What items, requests and upstreams may say."""
+"""What items, entries of model_list, requests and upstreams may say."""
 BODIES = {"context_window": "context_length", "content_policy": "content_filter"}
 """What a refusal says -> our word for it."""
 BEGIN = 1_700_000_040
@@ -138,6 +139,7 @@ def check_known(item: Config) -> None:
             skip_if(key == "mock_response" and not is_mock(value, request), f"its mock {value}")
     streamed = any(request.get("stream") for request in item["requests"])
     for entry in item["model_list"]:
+        skip_unknown(entry, OF_ENTRIES, "an entry of model_list")
         text = entry["litellm_params"].get("mock_response")
         skip_if(text and not is_mock(text, {"stream": streamed}), f"a mocked answer {text}")
     for answers in item["upstream"].values():

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from simroute.testing.conformance.verdict import Config, Inexpressible
+from simroute.testing.conformance.verdict import Config, Inexpressible, Malformed
 
 UNITS = {
     **dict.fromkeys(("ns",), Fraction(1, 10**9)),
@@ -91,7 +91,7 @@ def read_fields(
 ) -> Config:
     """A configuration with every field of its family, and under `given` which of them it says.
     idle: fields that say nothing here. Raises Inexpressible for one that the family does not
-    have."""
+    have, Malformed for one that says two things."""
     spelt, of_no_effect = _spellings(fields), {plain(name) for name in idle}
     read: Config = {
         name: to_seconds(field.default) if name.endswith("_s") else field.default
@@ -108,7 +108,10 @@ def read_fields(
             raise Inexpressible(f"the field {key} of {family}")
         if value is not None:
             field, unit = spelt[name]
-            read[field] = to_value(value) if unit is None else to_seconds(value, unit)
+            found = to_value(value) if unit is None else to_seconds(value, unit)
+            if field in given and found != read[field]:
+                raise Malformed(f"the field {field} stands twice, and not alike")
+            read[field] = found
             given.add(field)
     return read | {"given": given}
 
