@@ -225,6 +225,13 @@ def key_problem(cls: type, data: Any, path: list[str], whole: bool = True) -> st
         if form.entries is not None and form.entries.record is not None:
             known = [str(key) for key in data or {}]
             if whole and name not in known:
+                rest, above = ".".join(path[depth:]), ".".join(path[:depth])
+                dotted = [key for key in known if "." in key and f"{rest}.".startswith(f"{key}.")]
+                if dotted:
+                    return (
+                        f"keys are parted at dots, and {dotted[0]} has one; write it in braces, "
+                        f"as {above}={{{dotted[0]}: {{…}}}}"
+                    )
                 return f"there is no {name!r} in {'.'.join(path[:depth])}; {nearest(name, known)}"
         data = _child(data, name)
     return None

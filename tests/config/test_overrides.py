@@ -7,6 +7,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from simroute.config import catalogue, overrides, yaml_reader
+from simroute.errors import InputError
 
 
 def by_hydra(data, words):
@@ -53,3 +54,17 @@ def data():
 def test_what_an_override_does_not_name_stays_in_its_place(data, words):
     """Values, types, and the order of keys, which is the order of layers."""
     assert repr(overrides._hydra(data, words)) == repr(by_hydra(data, words))
+
+
+def test_a_name_with_a_dot_is_told_to_stand_in_braces_and_may():
+    """Keys are parted at dots, so nothing else can name it."""
+    deployments = {"gpt-4.1": {"price": {"input": 1.0, "output": 2.0}}, "gpt-4.1-mini": {}}
+    scenario = {"deployments": deployments}
+    with pytest.raises(InputError) as told:
+        overrides.compose(scenario, {}, ["scenario.deployments.gpt-4.1.price.input=3"])
+    assert "as deployments={gpt-4.1: {…}}" in str(told.value)
+    assert "did you mean" not in str(told.value)
+    braces = "scenario.deployments={gpt-4.1: {price: {input: 3}}}"
+    composed, _, _ = overrides.compose(scenario, {}, [braces])
+    changed = {"gpt-4.1": {"price": {"input": 3, "output": 2.0}}}
+    assert composed["deployments"] == deployments | changed
