@@ -6,6 +6,7 @@ group and another name of it know nothing of each other.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -92,8 +93,8 @@ class Strategy:
     def __init__(self, known: Known) -> None:
         self._known = known
 
-    def choose(self, choice: Choice) -> str | None:
-        raise NotImplementedError
+    @abstractmethod
+    def choose(self, choice: Choice) -> str | None: ...
 
     def admits(self, now: float, name: str) -> bool:
         """Whether a call that has its slot may be made; it is made then."""
