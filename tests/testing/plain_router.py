@@ -304,8 +304,10 @@ class PlainRouter:
         if own is None or (own == 0 and not self.late):
             own = self.says.get("allowed_fails", 3)
         end, number = self.counts.get(name, (0, 0))
+        if now() > end or (self.late and now() == end):
+            number = 0  # at its very end 1.83 still reads it, and lets it live on
         if now() >= end:
-            end, number = now() + self.says.get("cooldown_time", 5), 0
+            end = now() + self.says.get("cooldown_time", 5)
         if self.late or number + 1 <= own:
             self.counts[name] = end, number + 1
         return number + 1 > own
