@@ -54,6 +54,7 @@ def test_an_item_that_expects_nothing_does_not_pass(item):
         ({"family": "pybreaker", "steps": [PERMIT | {"count": 9}]}, "count"),
         ({"family": "pybreaker", "steps": [PERMIT], "expect": {"state": "open"}}, "expect"),
         (TAKE | {"final": {"n": 9}}, "final"),
+        (TAKE | {"step": ["take"]}, "step"),
         ({"kind": "backoff", "expect": [1], "expected": [9]}, "expected"),
         ({"kind": "backoff", "expect": [1], "steps": []}, "steps"),
         ({"kind": "hedge", "attempts": [[1, "ok"]], "expect": {"done": 1}, "sent": [9]}, "sent"),
@@ -70,7 +71,10 @@ def test_what_nobody_reads_is_no_pass(item, key):
     assert verdict.word == "skip"
     assert verdict.why.startswith(f"not expressible here: {key} of ")
     noted = ROUTED if "model_list" in item else TAKE if "kind" in item else PYBREAKER
-    assert [each.word for each in judge([noted | {"note": "why", "_comment": "so"}])] == ["pass"]
+    assert [
+        each.word
+        for each in judge([noted | {"note": "why", "_comment": "so", "origin": ["a", "b"]}])
+    ] == ["pass"]
 
 
 @pytest.mark.parametrize("times", [0, -1, 2.5, True, 10**9, "2"])

@@ -20,6 +20,7 @@ from simroute.testing.conformance.verdict import (
     Differs,
     skip_if_nothing,
     skip_unknown,
+    skip_unread,
 )
 
 OF_ITEMS = "family", "config", "steps"
@@ -35,7 +36,7 @@ def play_breaker(item: Config) -> None:
     """Play the item; raises `Differs` or `Inexpressible`."""
     name = family_named(item["family"])
     family, config = FAMILIES[name], configuration_of(name, item.get("config") or {})
-    skip_unknown(item, OF_ITEMS, "an item with a family")
+    skip_unread(item, OF_ITEMS, "an item with a family")
     group = Group(len({_who(step) for step in item["steps"]} - {None}))
     for number, step in enumerate(item["steps"], 1):
         skip_unknown(step, OF_STEPS, "a step")

@@ -35,7 +35,7 @@ from simroute.testing.conformance.verdict import (
     short,
     skip_if,
     skip_if_nothing,
-    skip_unknown,
+    skip_unread,
 )
 
 WHOLE: dict[str, Callable[[Config], None]] = {
@@ -69,11 +69,11 @@ def play_limit(item: Config) -> None:
     if not isinstance(item.get("config") or {}, dict):
         raise Malformed("the config is no object")
     if kind in WHOLE:
-        skip_unknown(item, OF_ITEMS.get(kind, OF_CASES), f"an item of the kind {kind}")
+        skip_unread(item, OF_ITEMS.get(kind, OF_CASES), f"an item of the kind {kind}")
         WHOLE[kind](item)
         skip_if_nothing(item["expect"])
         return
-    skip_unknown(item, OF_STEPS, "a kind that is played in steps")
+    skip_unread(item, OF_STEPS, "a kind that is played in steps")
     steps = list_of(item, "steps")
     refusal = ""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Container, Iterable
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 Config = dict[str, Any]
@@ -59,6 +60,19 @@ def skip_unknown(keys: Iterable[Any], known: Container[Any], of: str) -> None:
     what is to come, or what is to be done."""
     for key in unknown(keys, known):
         raise Inexpressible(f"{short(key)} of {of}")
+
+
+def skip_unread(item: Config, known: Iterable[str], of: str) -> None:
+    """The same of an item itself, where words under a key of their own are for readers, unless the
+    key is nearly a known one."""
+    names = list(known)
+    said = [k for k, v in item.items() if not _is_words(v) or get_close_matches(str(k), names)]
+    skip_unknown(said, names, of)
+
+
+def _is_words(value: Any) -> bool:
+    words = value if isinstance(value, list) else [value]
+    return bool(words) and all(isinstance(each, str) for each in words)
 
 
 def unknown(keys: Iterable[Any], known: Container[Any]) -> list[Any]:
