@@ -253,7 +253,8 @@ def test_kong_leaves_out_a_target_after_three_failures_and_lets_one_call_try():
 
 
 @pytest.mark.parametrize(
-    ("status", "names"), [(529, ["a", "b"]), (503, ["a", "b"]), (429, ["a"]), (400, ["a"])]
+    ("status", "names"),
+    [(529, ["a", "b"]), (503, ["a", "b"]), (501, ["a", "b"]), (429, ["a"]), (400, ["a"])],
 )
 def test_agentcore_falls_back_after_its_default_triggers_alone(status, names):
     """5xx; a rate limit is none of them."""
