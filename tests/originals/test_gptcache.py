@@ -17,6 +17,7 @@ import pytest
 from fakes import Ask, FakeWorld
 from simroute.config.loading import load_layers
 from simroute.core import Match
+from tests.originals.foreign import versions
 
 SCRIPT = Path(__file__).parent / "gptcache_lookups.py"
 PYTHON = os.environ.get("SIMROUTE_GPTCACHE", "")
@@ -30,10 +31,9 @@ pytestmark = pytest.mark.slow
 def installed():
     if not PYTHON:
         pytest.skip("no environment with GPTCache: SIMROUTE_GPTCACHE names no interpreter")
-    asked = "from importlib.metadata import version; print(version('gptcache'))"
-    told = subprocess.run([PYTHON, "-c", asked], capture_output=True, text=True, check=False)
-    if told.stdout.strip() != VERSION:
-        pytest.skip(f"GPTCache {told.stdout.strip() or 'is not installed there'}: not modelled")
+    found, fault = versions(PYTHON, "gptcache")
+    if found != [VERSION]:
+        pytest.skip(f"GPTCache is not {VERSION} there: {fault or found[0]}")
 
 
 def originals(items):

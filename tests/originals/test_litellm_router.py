@@ -7,7 +7,6 @@ interpreter of each; docs/conformance.md says how to make one.
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from simroute.config.loading import load_layers
 from simroute.testing.conformance.litellm import compare_run, profile_of
+from tests.originals.foreign import Process, versions
 from tests.originals.litellm_items import items, strategies
 from tests.originals.scripted_provider import pauses
 
@@ -25,30 +25,13 @@ FIRST, LAST = (1, 83, 7), (1, 110)
 pytestmark = pytest.mark.slow
 
 
-class Original:
-    """A process that plays items, one after another."""
+class Original(Process):
+    """The Router of one environment."""
 
     def __init__(self, folder):
         python = Path(folder).absolute() / "bin" / "python"
-        asked = "from importlib.metadata import version; print(version('litellm'))"
-        told = subprocess.run([python, "-c", asked], capture_output=True, text=True, check=False)
-        self.version = told.stdout.strip()
-        self.process = subprocess.Popen(
-            [python, SCRIPT],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def play(self, item):
-        self.process.stdin.write(json.dumps(item) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+        self.version = " ".join(versions(python, "litellm")[0])
+        super().__init__(python, SCRIPT)
 
 
 @pytest.fixture(scope="module", params=NAMED or [None])

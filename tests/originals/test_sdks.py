@@ -5,9 +5,7 @@ In the environments that SIMROUTE_SDKS names (several with a colon between them)
 of each, in virtual time; docs/conformance.md says how to make one.
 """
 
-import json
 import os
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from hypothesis import strategies as st
 
 from simroute.config.loading import load_layers
 from simroute.testing import Step, play
+from tests.originals.foreign import Process, versions
 from tests.originals.scripted_provider import pauses
 
 SCRIPT = Path(__file__).parent / "sdks_in_virtual_time.py"
@@ -35,48 +34,28 @@ EXACT = 1e-6
 pytestmark = pytest.mark.slow
 
 
-class Original:
-    """A process that plays items, one after another."""
+class Original(Process):
+    """The SDKs of one environment."""
 
-    def __init__(self, folder):
-        python = Path(folder).absolute() / "bin" / "python"
-        plain = {key: v for key, v in os.environ.items() if not key.lower().endswith("_proxy")}
-        asked = (
-            "import sys; from importlib.metadata import version as v; print(*map(v, sys.argv[1:]))"
-        )
-        told = subprocess.run(
-            [python, "-c", asked, *PACKAGES], capture_output=True, text=True, check=False
-        )
-        self.versions = dict(zip(PACKAGES, told.stdout.split(), strict=False))
-        self.fault = told.stderr.strip().rpartition("\n")[2]
-        if not self.fault:
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-            self.process = subprocess.Popen(
-                [python, SCRIPT], **pipes, stderr=subprocess.DEVNULL, text=True, env=plain
-            )
+    def __init__(self, python, found):
+        super().__init__(python, SCRIPT)
+        self.versions = dict(zip(PACKAGES, found, strict=True))
 
     def number(self, package):
         return tuple(int(part) for part in self.versions[package].split(".")[:2])
-
-    def play(self, item):
-        self.process.stdin.write(json.dumps(item) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 @pytest.fixture(scope="module", params=NAMED or [None])
 def original(request):
     if request.param is None:
         pytest.skip("no environment with the SDKs: SIMROUTE_SDKS names none")
-    found = Original(request.param)
-    if found.fault:
-        pytest.skip(f"the SDKs are not installed there: {found.fault}")
-    yield found
-    found.close()
+    python = Path(request.param).absolute() / "bin" / "python"
+    found, fault = versions(python, *PACKAGES)
+    if fault:
+        pytest.skip(f"the SDKs are not installed there: {fault}")
+    process = Original(python, found)
+    yield process
+    process.close()
 
 
 # -- what is made up -------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ import asyncio
 import json
 import math
 import os
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from hypothesis import strategies as st
 from simroute.config.loading import load_layers
 from simroute.policies.timeout import Timeout
 from simroute.testing import play
+from tests.originals.foreign import versions
 from tests.originals.scripted_provider import GARBLED, Answer, ScriptedProvider, pauses
 
 SCRIPT = Path(__file__).parent / "tensorzero_embedded.py"
@@ -144,10 +144,9 @@ def played(runs, folder):
 def installed():
     if not PYTHON:
         pytest.skip("no environment with TensorZero: SIMROUTE_TENSORZERO names no interpreter")
-    asked = "from importlib.metadata import version; print(version('tensorzero'))"
-    told = subprocess.run([PYTHON, "-c", asked], capture_output=True, text=True, check=False)
-    if told.stdout.strip() != VERSION:
-        pytest.skip(f"TensorZero {told.stdout.strip() or 'is not installed there'}: not modelled")
+    found, fault = versions(PYTHON, "tensorzero")
+    if found != [VERSION]:
+        pytest.skip(f"TensorZero is not {VERSION} there: {fault or found[0]}")
 
 
 def differs(run, found):
