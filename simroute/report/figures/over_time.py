@@ -9,7 +9,9 @@ from typing import Any
 from simroute.report.colors import CLEAR, HALF_OPEN, OPEN, PALE, Look, deployment_looks
 from simroute.report.figures.weather import Spell, add_weather
 from simroute.report.picture import (
+    BUTTONS,
     PANEL,
+    TOP,
     Json,
     Picture,
     RunDocuments,
@@ -168,6 +170,11 @@ def targets(run: RunDocuments) -> Picture | str:
     if not any(any(counts) for each in sends.values() for counts in each.values()):
         return "Nothing was sent to any provider, so there are no shares to show."
     layout = time_panels(run, whole=True)
+    layout["height"] += BUTTONS  # names of many deployments are as wide as the page
+    layout |= {
+        "margin": {"t": TOP + BUTTONS},
+        "legend": {"y": 1 - BUTTONS / layout["height"]},
+    }
     for shape in layout["shapes"]:  # the areas would cover a shade that lies below them
         shape |= {
             "layer": "above",
