@@ -18,22 +18,13 @@ from simroute.gauges.breaker_replicas import CLOSED, HALF_OPEN, OPEN, SharedBrea
 from simroute.gauges.breaker_rules import BreakerRules
 from simroute.gauges.cooldown import Cooldown
 from simroute.gauges.results import Results, Window, count_results
+from simroute.gauges.trials import Permit, Trials
 
 __all__ = ["CLOSED", "HALF_OPEN", "OPEN", "BreakerState", "Permit", "Window"]
 
 SHORTEST_LOOK, MOST_LOOKS = 1e-6, 1000
 """Seconds between two looks at the least, and how many there are of one result at the most."""
 EVENTS = {CLOSED: "closed", OPEN: "opened", HALF_OPEN: "half_opened"}
-
-
-class Permit:
-    """Leave to make one call: under which generation of the state, when (seconds), and whether as a
-    trial."""
-
-    __slots__ = ("generation", "given", "probe")
-
-    def __init__(self, generation: int, given: float, probe: bool) -> None:
-        self.generation, self.given, self.probe = generation, given, probe
 
 
 @dataclass(kw_only=True, eq=False)
@@ -88,12 +79,7 @@ class BreakerState(BreakerRules, SharedBreaker):
         self._timed = self._tumbles or self.judged_every is not None
         self._every = max(self.judged_every or math.inf, SHORTEST_LOOK)
         self._stride = self._every * max(1, self.window // self._every // MOST_LOOKS)
-        self._needed = self.successes + self.trial_failures
-        if self.trial_calls is not None:
-            self._needed = self.trial_calls
-            if self.rate is not None:
-                self._needed = min(self._needed, self.min_calls)
-        self._room = max(self.probes, self._needed) if self.trials_in_all else self.probes
+        self.trials = Trials(self, self.probe_limit)
         self.results: Results = self._fresh(0.0)
         self._enter(CLOSED, -math.inf)
 
@@ -108,12 +94,9 @@ class BreakerState(BreakerRules, SharedBreaker):
                 return None
             self.begun += self.of_begun
             return self._ordinary
-        if state == OPEN or self.given + self.elsewhere >= self._room:
+        if state == OPEN or not self.trials.has_room():
             return None
-        self.given += 1
-        trial = Permit(self.generation, now, True)
-        self._trials.append(trial)
-        return trial
+        return self.trials.take(Permit(self.generation, now, True))
 
     def tell(
         self,
@@ -150,16 +133,14 @@ class BreakerState(BreakerRules, SharedBreaker):
         self.settle(now)
         permit = Permit(self.generation, now, self.state == HALF_OPEN)
         if permit.probe:
-            self._trials.append(permit)
+            self.trials.admit(permit)
         elif self.state == OPEN:
             permit = self.late(now)
         self.tell(permit, failed, now, slow)
 
     def release(self, permit: Permit) -> None:
         """Give a permit back without a result. Doing so again, or after `tell`, does nothing."""
-        if permit in self._trials:
-            self._trials.remove(permit)
-            self.given -= 1
+        self.trials.give_back(permit)
 
     def late(self, now: float) -> Permit:
         """A permit of an earlier generation: of a call whose result is to change numbers only."""
@@ -189,7 +170,7 @@ class BreakerState(BreakerRules, SharedBreaker):
     def wait(self, now: float) -> float | None:
         """Seconds until a call may pass; None when that depends on trials or results."""
         if self.state == HALF_OPEN:
-            return None if self.given + self.elsewhere >= self._room else 0.0
+            return 0.0 if self.trials.has_room() else None
         if self.state == CLOSED:
             return None if self._ramps else 0.0
         return max(0.0, self.until - now) if math.isfinite(self.until) else None
@@ -201,7 +182,7 @@ class BreakerState(BreakerRules, SharedBreaker):
     @property
     def least_now(self) -> int:
         """How many of the calls that are counted now are enough to judge by."""
-        return self._needed if self._of_trials else self._least
+        return self.trials.needed if self._of_trials else self._least
 
     def force(self, state: str, now: float, wait: float | None = None) -> None:
         """Put it into a state by hand: open for `wait` (default: the cooldown), half-open, or
@@ -212,10 +193,6 @@ class BreakerState(BreakerRules, SharedBreaker):
         """Open it where too much has failed, as far as it looks at that now."""
         if self.state == CLOSED and self.judged_every is None and self._too_many(now):
             self._open(now, None)
-
-    def closes(self) -> bool:
-        """Whether enough trials have succeeded."""
-        return self.trial_calls is None and self.passed >= self.successes
 
     @property
     def openings(self) -> int:
@@ -254,50 +231,30 @@ class BreakerState(BreakerRules, SharedBreaker):
     def _tried(
         self, trial: Permit, failed: bool, now: float, slow: bool, wait: float | None
     ) -> None:
-        if trial not in self._trials:
+        if not self.trials.end(trial):
             return
-        self._trials.remove(trial)
         if self.trials_counted:
             self.results.add(now, failed, slow)
-        if not self.trials_in_all:
-            self.given -= 1
         self._count_trial(failed, now, slow, wait)
 
     def _count_trial(
         self, failed: bool, now: float, slow: bool = False, wait: float | None = None
     ) -> None:
-        self.passed += not failed
-        self.failing += failed
-        self._slow += slow
-        if self.trial_calls is None:
-            if self.passed >= self.successes:
-                self._enter(CLOSED, now)
-            elif self.failing > self.trial_failures:
-                self._enter(OPEN, now, wait)
-            return
-        calls = self.passed + self.failing
-        if calls < self._needed:
-            return
-        many = (
-            self.failing > self.trial_failures
-            if self.rate is None
-            else self.failing / calls >= self.rate
-        )
-        slow_many = self.slow_after is not None and self._slow / calls >= self.slow_rate
-        self._enter(OPEN if many or slow_many else CLOSED, now, wait)
+        self.trials.count(failed, slow)
+        is_well = self.trials.verdict()
+        if is_well is not None:
+            self._enter(CLOSED if is_well else OPEN, now, wait)
 
     def _expire(self, now: float) -> None:
         ends = self.since + (math.inf if self.half_open_limit is None else self.half_open_limit)
         while self.state == HALF_OPEN:
-            due = self._trials[0].given + self.probe_limit if self._trials else math.inf
+            due = self.trials.due
             if min(due, ends) > now:
                 return
             if ends <= due:
                 self._enter(OPEN if self.after_half_open == "open" else CLOSED, ends)
             else:
-                self._trials.pop(0)
-                if not self.trials_in_all:
-                    self.given -= 1
+                self.trials.expire()
                 self._count_trial(True, due)
 
     def _look(self, now: float) -> None:
@@ -362,8 +319,7 @@ class BreakerState(BreakerRules, SharedBreaker):
         self.state, self.since = state, now
         self.generation += 1
         self._ordinary = Permit(self.generation, now, False)
-        self._trials: list[Permit] = []
-        self.given = self.elsewhere = self.passed = self.failing = self._slow = 0
+        self.trials.begin()
         self._ramps = state == CLOSED and known and self.ramp > 0
         self._credit = 0.0
         quiet = state == CLOSED and not (self._watchful or self._ramps)
@@ -375,7 +331,7 @@ class BreakerState(BreakerRules, SharedBreaker):
             if self.forgets == "opening":
                 self.results, self._of_trials = self._fresh(now), False
         elif self.trial_calls is not None:
-            self.results = Window(math.inf, max(self._room, self._needed))
+            self.results = Window(math.inf, max(self.trials.room, self.trials.needed))
             self._of_trials = True
         if known:
             self.news.append(EVENTS[state])

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from simroute.gauges.merging import Mark, Mergeable
 from simroute.gauges.results import Results
+from simroute.gauges.trials import Trials
 
 CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
 Known = tuple[Mark, float, int]
@@ -17,17 +18,14 @@ trials have succeeded since then."""
 
 
 class SharedBreaker(Mergeable):
-    """The part of a breaker's state that others are told of. elsewhere: trials of others that are
-    under way."""
+    """The part of a breaker's state that others are told of."""
 
     state: str
     since: float
     opened: float
     until: float
     results: Results
-    passed: int
-    given: int
-    elsewhere: int
+    trials: Trials
 
     @property
     @abstractmethod
@@ -49,10 +47,6 @@ class SharedBreaker(Mergeable):
     @abstractmethod
     def judge(self, now: float) -> None:
         """Open it where too much has failed."""
-
-    @abstractmethod
-    def closes(self) -> bool:
-        """Whether enough trials have succeeded."""
 
     @classmethod
     def merge(cls, states: Sequence[Self], known: Sequence[Known | None], now: float) -> Known:
@@ -84,11 +78,12 @@ class SharedBreaker(Mergeable):
         passed, trying = common, 0
         for state, mark in zip(states, known, strict=True):
             state.at(now)
-            trying += state.given
-            passed += state.passed - (0 if mark is None or mark[1] != opened else common)
+            trying += state.trials.given
+            passed += state.trials.passed - (0 if mark is None or mark[1] != opened else common)
         for state in states:
-            state.passed, state.elsewhere = passed, trying - state.given
-            if state.closes():
+            trials = state.trials
+            trials.passed, trials.elsewhere = passed, trying - trials.given
+            if trials.suffice():
                 state.force(CLOSED, now)
         return passed
 

@@ -221,7 +221,7 @@ class FailsafeGo(Rehearsal):
             super().count(what, slow, now, wait)
             return
         figures = self.numbers(now)
-        self.state.given -= 1
+        self.state.trials.forgo()
         if figures["calls"] >= self.state.min_calls:
             if figures["success_rate"] / 100 > 1 - rate:
                 self.state.force(CLOSED, now)
@@ -309,7 +309,7 @@ class Pybreaker(Rehearsal):
 
     def numbers(self, now: float) -> dict[str, Any]:
         """Its two counters."""
-        passed = self.state.passed
+        passed = self.state.trials.passed
         return super().numbers(now) | {"successes": passed, "consecutive_successes": passed}
 
 
@@ -333,7 +333,7 @@ class Hyx(Rehearsal):
 
     def numbers(self, now: float) -> dict[str, Any]:
         """Its two counters."""
-        passed = self.state.passed
+        passed = self.state.trials.passed
         return super().numbers(now) | {"successes": passed, "consecutive_successes": passed}
 
 

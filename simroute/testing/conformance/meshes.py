@@ -68,17 +68,17 @@ class Finagle(Rehearsal):
         fits = [number for number, each in enumerate(self.out) if each[0] == token]
         if fits:
             self.out.pop(fits[0])
-        elif self.state.state == HALF_OPEN and not self.state.given:
+        elif self.state.state == HALF_OPEN and not self.state.trials.given:
             self.state.ask(now)
         self.told(what, now)
 
     def told(self, what: str, now: float) -> None:
         """A result, as of the present state."""
         state, good = self.state, what == SUCCESS
-        probing = state.state == HALF_OPEN and state.given > 0
+        probing = state.state == HALF_OPEN and state.trials.given > 0
         if what == NEUTRAL:
             if probing:
-                state.given -= 1
+                state.trials.forgo()
             return
         if state.state in (OPEN, HALF_OPEN) and not probing:
             if good:
@@ -90,7 +90,7 @@ class Finagle(Rehearsal):
         row = state.results.seen(now)[1] + 1
         if probing and not good and not too_low and row < state.failures:
             state.results.add(now, True)
-            state.given -= 1
+            state.trials.forgo()
         elif too_low and state.state == CLOSED:
             state.results.add(now, True)
             state.force(OPEN, now)
@@ -106,7 +106,7 @@ class Finagle(Rehearsal):
     def shown(self, now: float) -> str:
         """The state in its own words."""
         if self.state.state == HALF_OPEN:
-            return "probe_closed" if self.state.given else "probe_open"
+            return "probe_closed" if self.state.trials.given else "probe_open"
         return {CLOSED: "alive", OPEN: "dead"}[self.state.state]
 
 

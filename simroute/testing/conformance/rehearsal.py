@@ -235,7 +235,7 @@ class Rehearsal:
     def give_back(self, now: float) -> None:
         """A call ended that is neither good nor bad: another one may try instead."""
         if self.state.state == HALF_OPEN:
-            self.state.given -= 1
+            self.state.trials.forgo()
 
     def by_hand(self, step: Config, now: float) -> None:
         """Put it into a state; `error` says what is said against that."""
