@@ -134,7 +134,8 @@ def _portkey_status(config: Config, status: int | None) -> str:
     codes = config["failure_status_codes"]
     if status is None:
         return FAILURE
-    return FAILURE if (status in codes if codes else status >= 500) else NEUTRAL
+    fails = status >= 500 if codes is None else status in codes
+    return FAILURE if fails else NEUTRAL
 
 
 class Portkey(Rehearsal):

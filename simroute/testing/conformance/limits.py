@@ -136,11 +136,13 @@ def _step(kind: str, operations: Operations, step: Step) -> None:
     for word, known in ((step.operation, name), *figures.items()):
         skip_if(known not in operations, word)
     wanted = step.expected.get("return")
-    one_each = wanted if isinstance(wanted, list) and len(wanted) == step.times else None
+    each = isinstance(wanted, list) and len(wanted) == step.times
     for number in range(step.times):
         came = _result(operations[name], step.arguments)
-        if "return" in step.expected:
-            _compare(came, wanted if one_each is None else one_each[number])
+        if each:
+            _compare(came, wanted[number])
+    if "return" in step.expected and not each:
+        _compare(came, wanted)
     for key, known in figures.items():
         came = _result(operations[known], step.arguments)
         check_equal(key, came, step.expected[key])

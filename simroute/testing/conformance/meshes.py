@@ -31,17 +31,16 @@ CERTAIN = 100
 
 
 def _finagle(config: Config) -> BreakerState:
+    """mark_dead_s: a list of times, then 300 s; one time, always; none, the library's, doubling."""
     dead = config["mark_dead_s"]
-    growing = {"cooldown": 5, "cooldown_factor": 2, "cooldown_step": 0}
-    listed: dict[str, Any] = {"cooldowns": tuple(dead if isinstance(dead, list) else [dead])}
-    if dead == []:
-        listed = {"cooldown": 300}
+    times: dict[str, Any] = {"cooldown": dead}
+    if dead is None:
+        times = {"cooldown": 5, "cooldown_factor": 2, "cooldown_step": 0, "max_cooldown": 300}
+    elif isinstance(dead, list):
+        times = {"cooldown": 300, "cooldowns": tuple(dead), "max_cooldown": 300}
     by_rate = config["success_rate"] is not None and "failures" not in config["given"]
     return BreakerState(
-        failures=ANY_NUMBER if by_rate else config["failures"],
-        consecutive=True,
-        max_cooldown=300,
-        **(growing if dead is None else listed),
+        failures=ANY_NUMBER if by_rate else config["failures"], consecutive=True, **times
     )
 
 
@@ -152,6 +151,7 @@ def _envoy(config: Config) -> BreakerState:
         failures=config["consecutive_5xx"],
         consecutive=True,
         cooldown=base,
+        cooldown_factor=1,  # no float, so that times stay exact
         cooldown_step=base,
         max_cooldown=max(base, config["max_s"]),
         forgiven_after=config["interval_s"],
