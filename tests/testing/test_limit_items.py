@@ -248,6 +248,15 @@ def test_arguments_may_be_left_out_before_an_expectation():
     ]
 
 
+def test_of_a_step_that_is_repeated_the_last_result_counts():
+    """Five failures of ten tokens stop retries, four do not; or each, where each is listed."""
+    throttle = {"id": "A", "kind": "grpc_throttle", "config": {"max_tokens": 10}}
+    each = [True, True, True, True, False]
+    for expected, word in ((False, "pass"), (True, "fail"), (each, "pass"), (each[1:], "fail")):
+        (verdict,) = judge([throttle | {"steps": [["failure*5", [], {"return": expected}]]}])
+        assert verdict.word == word
+
+
 @pytest.mark.parametrize("expected", [False, True, "error"])
 def test_a_bare_expectation_is_that_of_the_result(expected):
     """No result is left unread because it is falsy."""

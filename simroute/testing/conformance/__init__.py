@@ -138,7 +138,7 @@ def judge(items: list[Any]) -> Iterator[Verdict]:
             yield Verdict(name, "skip", f"not expressible here: {behaviour}")
         except Differs as difference:
             if item.get("quirk"):
-                yield Verdict(name, "pass", QUIRK)
+                yield Verdict(name, "pass", f"{QUIRK}: {difference}")
             else:
                 yield Verdict(name, "fail", str(difference))
         except Malformed as wrong:

@@ -33,6 +33,8 @@ def main(files: list[str]) -> int:
         for verdict in judge(items):
             words[verdict.word] += 1
             sys.stdout.write(f"{verdict}\n")
+            if verdict.remark:
+                sys.stderr.write(f"{file}: {verdict.remark}\n")
     sys.stdout.write(f"{words['pass']} passed, {words['fail']} failed, {words['skip']} skipped\n")
     return 2 if unreadable else int(words["fail"] > 0)
 

@@ -18,6 +18,10 @@ from simroute.testing.conformance.spelling import plain
 from simroute.testing.conformance.verdict import (
     Config,
     Differs,
+    Malformed,
+    list_of,
+    object_of,
+    short,
     skip_if_nothing,
     skip_unknown,
     skip_unread,
@@ -35,10 +39,11 @@ OF_STEPS = {
 def play_breaker(item: Config) -> None:
     """Play the item; raises `Differs` or `Inexpressible`."""
     name = family_named(item["family"])
-    family, config = FAMILIES[name], configuration_of(name, item.get("config") or {})
+    family, config = FAMILIES[name], configuration_of(name, object_of(item, "config"))
     skip_unread(item, OF_ITEMS, "an item with a family")
-    group = Group(len({_who(step) for step in item["steps"]} - {None}))
-    for number, step in enumerate(item["steps"], 1):
+    steps = _steps(item)
+    group = Group(len({_who(step) for step in steps} - {None}))
+    for number, step in enumerate(steps, 1):
         skip_unknown(step, OF_STEPS, "a step")
         who = _who(step)
         if who is None and group and _is_sweep(step):
@@ -47,9 +52,22 @@ def play_breaker(item: Config) -> None:
             group[who] = family.play(family, config, group)
         try:
             group[who].play(step)
-        except Differs as difference:
-            raise Differs(f"step {number}: {difference}") from None
-    skip_if_nothing([step for step in item["steps"] if step.get("expect")])
+        except (Differs, Malformed) as wrong:
+            raise type(wrong)(f"step {number}: {wrong}") from None
+    skip_if_nothing([step for step in steps if step.get("expect")])
+
+
+def _steps(item: Config) -> list[Config]:
+    """Its steps. Raises Malformed where one is none."""
+    steps = list_of(item, "steps")
+    for number, step in enumerate(steps, 1):
+        if not isinstance(step, dict):
+            raise Malformed(f"step {number} is no object")
+        if not isinstance(step.get("expect") or {}, dict):
+            raise Malformed(f"step {number}: what is expected is no object")
+        if isinstance(_who(step), (list, dict)):
+            raise Malformed(f"step {number}: {short(_who(step))} is no name")
+    return steps
 
 
 def _who(step: Config) -> Any:

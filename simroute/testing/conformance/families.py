@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from simroute.testing.conformance.fields import FIELDS, IDLE
 from simroute.testing.conformance.gateways import GATEWAYS
 from simroute.testing.conformance.libraries import LIBRARIES
 from simroute.testing.conformance.meshes import MESHES
 from simroute.testing.conformance.rehearsal import Family
 from simroute.testing.conformance.spelling import plain, read_fields
-from simroute.testing.conformance.verdict import Config, Inexpressible
+from simroute.testing.conformance.verdict import Config, Inexpressible, Malformed, is_number, short
 
 FAMILIES: dict[str, Family] = {**LIBRARIES, **MESHES, **GATEWAYS}
 OTHER_NAMES = {
@@ -33,9 +35,24 @@ def family_named(name: object) -> str:
 
 def configuration_of(family: str, given: Config) -> Config:
     """What is given and the family's defaults. Raises Inexpressible for a field that it does not
-    have."""
+    have, Malformed for a value that is none."""
     read = read_fields(family, FIELDS[family], IDLE, given)
     for side_by_side in ("hosts", "targets", "group_size"):  # their number, or they themselves
         if isinstance(read.get(side_by_side), list):
             read[side_by_side] = len(read[side_by_side])
+    for name in read["given"]:
+        _check(name, read[name], FIELDS[family][name].default)
     return read
+
+
+def _check(name: str, value: Any, default: Any) -> None:
+    """A value is of its default's kind; a truth may be a number too."""
+    if name.endswith("_s") or default is None:
+        wrong = isinstance(value, float) and value != value
+    elif isinstance(default, str):
+        wrong = not isinstance(value, str)
+    else:
+        wrong = not (is_number(value) or (isinstance(default, bool) and isinstance(value, bool)))
+        wrong = wrong or (type(default) is int and value % 1 != 0) or value != value
+    if wrong:
+        raise Malformed(f"{name}: {short(value)} is no value of it")

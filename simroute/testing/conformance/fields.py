@@ -69,7 +69,16 @@ FIELDS: dict[str, dict[str, Field]] = {
     },
     "failsafe_go": {
         "failures": Field(1, ("failure_threshold",)),
-        "of": Field(None, ("failures_of", "capacity", "failure_capacity", "failure_of")),
+        "of": Field(
+            None,
+            (
+                "failures_of",
+                "capacity",
+                "failure_capacity",
+                "failure_of",
+                "failureThresholdingCapacity",
+            ),
+        ),
         "rate": Field(None, ("failure_rate", "failure_rate_threshold")),
         "executions": Field(
             None,
@@ -94,7 +103,9 @@ FIELDS: dict[str, dict[str, Field]] = {
             ),
         ),
         "successes": Field(None, ("success_threshold",)),
-        "successes_of": Field(None, ("success_of", "success_capacity")),
+        "successes_of": Field(
+            None, ("success_of", "success_capacity", "successThresholdingCapacity")
+        ),
         "delay_s": Field(60.0, ("wait_s",)),
     },
     "gobreaker": {
@@ -182,7 +193,7 @@ FIELDS: dict[str, dict[str, Field]] = {
     "litellm": {
         "group_size": Field(2, ("deployments",)),
         "allowed_fails": Field(None),
-        "allowed_fails_policy": Field(None),
+        "allowed_fails_policy": Field(None, ("policy", "fails_policy")),
         "cooldown_s": Field(5.0, ("cooldown_time_s",)),
         "deployment_cooldown_s": Field(None, ("deployment_cooldown_time_s",)),
         "min_events": Field(

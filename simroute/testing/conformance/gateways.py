@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from simroute.gauges.breaker import HALF_OPEN, OPEN, BreakerState
-from simroute.testing.conformance.libraries import ANY_NUMBER
+from simroute.testing.conformance.libraries import ANY_NUMBER, counts_by_time
 from simroute.testing.conformance.rehearsal import (
     AT_ONCE,
     COUNTED,
@@ -228,7 +228,7 @@ def _kong(config: Config) -> BreakerState:
 
 
 def _bifrost(config: Config) -> BreakerState:
-    by_time, size = str(config["window"]).startswith("time"), int(config["size"])
+    by_time, size = counts_by_time(config), int(config["size"])
     permits, enough = int(config["permits"]), by_time or size >= config["min_calls"]
     rules = {"rate": config["failure_ratio"], "slow_rate": config["slow_ratio"]}
     return BreakerState(

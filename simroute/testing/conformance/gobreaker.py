@@ -19,8 +19,9 @@ from simroute.testing.conformance.rehearsal import (
     Paired,
     note_result,
 )
-from simroute.testing.conformance.verdict import Config
+from simroute.testing.conformance.verdict import Config, skip_if
 
+MOST_PARTS = 100_000
 ROWS = (("successes", "consecutive_successes"), ("failed", "consecutive_failures"))
 
 
@@ -107,6 +108,7 @@ class Gobreaker(Paired):
         super().begin()
         bucket, interval = bucket_of(self.config), self.config["interval_s"]
         parts = math.ceil(interval / bucket) if 0 < bucket < interval else 0
+        skip_if(parts > MOST_PARTS, f"{parts} buckets")
         self.rolling = RollingTally(parts, bucket, max(0, self.group.last)) if parts else None
 
     def closed_rolling(self, now: float) -> RollingTally | None:

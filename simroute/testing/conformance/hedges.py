@@ -4,11 +4,12 @@ is taken, played on the layer in front of a scripted upstream."""
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 from simroute.policies.hedge import Hedge
 from simroute.policies.timeout import Timeout
-from simroute.testing.conformance.limit_fields import number_of, settings
+from simroute.testing.conformance.limit_fields import number_of
 from simroute.testing.conformance.verdict import Config, Malformed, check_equal, list_of, skip_if
 from simroute.testing.script import PlayLog, Step, play
 
@@ -26,10 +27,9 @@ FOR_EVER = 1e9
 """Seconds of an attempt that never ends."""
 
 
-def play_hedge(item: Config) -> None:
+def play_hedge(item: Config, given: SimpleNamespace) -> None:
     """Play the item; raises `Differs`, `Inexpressible` or `Malformed`. throttled: no copy is sent,
     since too much has failed."""
-    given = settings("hedge", item.get("config") or {})
     attempts = 1 if given.throttled else min(int(given.max_attempts), MOST_ATTEMPTS)
     layers: dict[str, Any] = {
         "hedge": Hedge(given.delay, None, attempts, (), None, max_retry_after=FOR_EVER)

@@ -24,7 +24,7 @@ from simroute.testing.conformance.rehearsal import (
     share,
 )
 from simroute.testing.conformance.spelling import exact, plain
-from simroute.testing.conformance.verdict import Config
+from simroute.testing.conformance.verdict import Config, skip_if
 
 ANY_NUMBER = 10**9
 
@@ -37,8 +37,15 @@ def _waits(given: Any) -> dict[str, Any]:
     return {"cooldown": waits[0], "cooldowns": tuple(waits[:-1]), "max_cooldown": waits[-1]}
 
 
+def counts_by_time(config: Config) -> bool:
+    """Whether its window is one of time, not of calls."""
+    word = plain(config["window"])
+    skip_if(not word.startswith(("time", "count")), f"the window {word}")
+    return word.startswith("time")
+
+
 def _resilience4j(config: Config) -> BreakerState:
-    by_time = str(config["window"]).startswith("time")
+    by_time = counts_by_time(config)
     size, permits = int(config["size"]), int(config["permits"])
     half_open = config["max_half_open_s"]
     grows = config["exponential"]

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from simroute.testing.conformance.hedges import play_hedge
-from simroute.testing.conformance.limit_fields import (
-    MOST_NUMBER,
-    Refused,
-    settings,
-)
+from simroute.testing.conformance.limit_fields import MOST_NUMBER, Refused, settings
 from simroute.testing.conformance.limit_kinds import KINDS, NEVER, Operations
 from simroute.testing.conformance.limit_names import kind_of, operation_of
 from simroute.testing.conformance.pauses import (
@@ -32,13 +29,14 @@ from simroute.testing.conformance.verdict import (
     Malformed,
     check_equal,
     list_of,
+    object_of,
     short,
     skip_if,
     skip_if_nothing,
     skip_unread,
 )
 
-WHOLE: dict[str, Callable[[Config], None]] = {
+WHOLE: dict[str, Callable[[Config, SimpleNamespace], None]] = {
     "aws_delay": play_aws_delay,
     "backoff": play_backoff,
     "hedge": play_hedge,
@@ -66,18 +64,17 @@ class Step(NamedTuple):
 def play_limit(item: Config) -> None:
     """Play the item; raises `Differs`, `Inexpressible` or `Malformed`."""
     kind = kind_of(item["kind"])
-    if not isinstance(item.get("config") or {}, dict):
-        raise Malformed("the config is no object")
+    config = object_of(item, "config")
     if kind in WHOLE:
         skip_unread(item, OF_ITEMS.get(kind, OF_CASES), f"an item of the kind {kind}")
-        WHOLE[kind](item)
+        WHOLE[kind](item, settings(kind, config))
         skip_if_nothing(item["expect"])
         return
     skip_unread(item, OF_STEPS, "a kind that is played in steps")
     steps = list_of(item, "steps")
     refusal = ""
     try:
-        operations = KINDS[kind](settings(kind, item.get("config") or {}))
+        operations = KINDS[kind](settings(kind, config))
     except Refused as out_of_range:
         operations, refusal = {}, str(out_of_range)
     expects = False
@@ -135,14 +132,13 @@ def _step(kind: str, operations: Operations, step: Step) -> None:
     figures = {key: operation_of(kind, key) for key in step.expected if key != "return"}
     for word, known in ((step.operation, name), *figures.items()):
         skip_if(known not in operations, word)
+    came = [_result(operations[name], step.arguments) for _ in range(step.times)]
     wanted = step.expected.get("return")
-    each = isinstance(wanted, list) and len(wanted) == step.times
-    for number in range(step.times):
-        came = _result(operations[name], step.arguments)
-        if each:
-            _compare(came, wanted[number])
-    if "return" in step.expected and not each:
-        _compare(came, wanted)
+    if isinstance(wanted, list) and len(wanted) == step.times:
+        for pair in zip(came, wanted, strict=True):
+            _compare(*pair)
+    elif "return" in step.expected:
+        _compare(came[-1], wanted)
     for key, known in figures.items():
         came = _result(operations[known], step.arguments)
         check_equal(key, came, step.expected[key])

@@ -8,10 +8,12 @@ Sources: FailureAccrualFactory, FailureAccrualPolicy, util.Ema (Finagle 24); out
 from __future__ import annotations
 
 import math
+from collections import Counter
 from statistics import fmean, pstdev
 from typing import Any
 
 from simroute.gauges.breaker import CLOSED, HALF_OPEN, OPEN, BreakerState
+from simroute.testing.conformance.libraries import ANY_NUMBER
 from simroute.testing.conformance.rehearsal import (
     FAILURE,
     NEUTRAL,
@@ -25,7 +27,6 @@ from simroute.testing.conformance.rehearsal import (
 from simroute.testing.conformance.spelling import plain
 from simroute.testing.conformance.verdict import Config, skip_if
 
-ANY_NUMBER = 10**9
 CERTAIN = 100
 """Percent at which a rule of Envoy's is enforced; below, by chance."""
 
@@ -123,7 +124,7 @@ class SuccessRate:
         """Begin anew."""
         self._began, self._number, self._average = now, 0, 0.0
         self._stamp: float | None = None
-        self._recent: list[float] = []
+        self._recent: Counter[float] = Counter()
 
     def add(self, good: bool, now: float) -> bool:
         """A result; whether the rate is too low now."""
@@ -138,9 +139,9 @@ class SuccessRate:
         enough = True
         if self._by_time:
             fifth = self._window / 5
-            self._recent = [*self._recent, now // fifth]
-            self._recent = [place for place in self._recent if place > now // fifth - 5]
-            enough = len(self._recent) >= self._least
+            self._recent[now // fifth] += 1
+            lately = [n for place, n in self._recent.items() if place > now // fifth - 5]
+            enough = sum(lately) >= self._least
         low = self._average < self._required
         return not good and low and enough and stamp >= self._window
 

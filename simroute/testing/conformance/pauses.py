@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from simroute.gauges.backoff import Backoff, raised
-from simroute.testing.conformance.limit_fields import SPREADS, number_of, settings
+from simroute.testing.conformance.limit_fields import SPREADS, number_of
 from simroute.testing.conformance.verdict import (
     Config,
     Inexpressible,
@@ -23,9 +23,8 @@ OBEYED = 60.0
 """Seconds: an SDK obeys a Retry-After up to this."""
 
 
-def play_backoff(item: Config) -> None:
+def play_backoff(item: Config, given: SimpleNamespace) -> None:
     """Pauses one after another, as many as are expected, or cases of their own."""
-    given = settings("backoff", item.get("config") or {})
     low, high = SPREADS.get(given.jitter, (given.low, given.high))
     jitter: Any = "between" if given.jitter in SPREADS else given.jitter
     backoff = Backoff(given.base, given.factor, given.cap, jitter, low=low, high=high)
@@ -44,9 +43,8 @@ def play_backoff(item: Config) -> None:
         check_equal(f"pause {attempt}", previous, expected)
 
 
-def play_aws_delay(item: Config) -> None:
+def play_aws_delay(item: Config, given: SimpleNamespace) -> None:
     """Each case is a pause of its own; `base` is that of what went wrong."""
-    given = settings("aws_delay", item.get("config") or {})
     for number, case, expected in _cases(
         item, u=1.0, base=None, attempt=1, retry_after=None, throttling=None, cap=given.cap
     ):
@@ -58,10 +56,9 @@ def play_aws_delay(item: Config) -> None:
         check_equal(f"pause {number}", pause, expected)
 
 
-def play_sdk_delay(item: Config) -> None:
+def play_sdk_delay(item: Config, given: SimpleNamespace) -> None:
     """The longest pause at u = 0, a quarter less at 1; what a provider asks for instead, if that is
     no more than a minute."""
-    given = settings("sdk_delay", item.get("config") or {})
     backoff = Backoff(given.base, 2.0, given.cap, "none")
     for number, case, expected in _cases(item, u=0.0, attempt=1, retry_after=None):
         asked = case.retry_after
@@ -70,10 +67,9 @@ def play_sdk_delay(item: Config) -> None:
         check_equal(f"pause {number}", asked if obeys else pause, expected)
 
 
-def play_litellm_delay(item: Config) -> None:
+def play_litellm_delay(item: Config, given: SimpleNamespace) -> None:
     """Whole seconds that a provider asks for, up to a minute, or the pause; and J more by
     chance."""
-    given = settings("litellm_delay", item.get("config") or {})
     backoff = Backoff(given.base, 2.0, given.cap, "none", added=given.jitter)
     for number, case, expected in _cases(item, u=0.0, attempt=1, retry_after=None):
         asked = case.retry_after

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 from simroute.gauges.breaker import CLOSED, HALF_OPEN, OPEN, BreakerState, Permit
-from simroute.testing.conformance.spelling import UNITS, plain, to_seconds
+from simroute.testing.conformance.spelling import UNITS, exact, plain, to_seconds
 from simroute.testing.conformance.verdict import (
     MOST_TIMES,
     Config,
@@ -145,7 +145,10 @@ class Rehearsal:
         if event is None:
             raise Inexpressible(f"the event {said}")
         if step.get("t") is not None:  # without a time, at that of the one before
-            self.group.last = to_seconds(step["t"])
+            at = step["t"]
+            if isinstance(at, list):
+                raise Malformed(f"the time {short(at)} is none")
+            self.group.last = to_seconds(at)
         now = self.group.last
         for _ in range(times_of(step)):
             self.settle(now)
@@ -378,7 +381,7 @@ def is_slow(step: Mapping[str, Any], config: Config) -> bool:
 def status_of(step: Mapping[str, Any]) -> int | None:
     """What the call was answered."""
     status = step.get("status", step.get("status_code", step.get("code")))
-    return None if status is None else int(status)
+    return None if status is None else int(exact(status))
 
 
 def asked_wait(step: Mapping[str, Any]) -> float | None:

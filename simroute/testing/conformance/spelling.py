@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from simroute.testing.conformance.verdict import Config, Inexpressible, Malformed
+from simroute.testing.conformance.verdict import Config, Inexpressible, Malformed, short
 
 UNITS = {
     **dict.fromkeys(("ns",), Fraction(1, 10**9)),
@@ -27,6 +27,8 @@ UNITS = {
 }
 """Seconds of each, as they stand in text; those of two letters or `s` also at the end of names."""
 PART = re.compile(r"(\d+(?:\.\d+)?)\s*\.?\s*([a-zµ]+)")
+OF_BUILDERS = re.compile("^(with)?(circuitbreaker)?")
+"""What a builder's or a property's name may begin with."""
 CLOCK = re.compile(r"(?:(\d+)\.)?(\d+):(\d+):(\d+(?:\.\d+)?)")
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
@@ -46,8 +48,14 @@ def plain(name: object) -> str:
 
 
 def exact(number: Any) -> Any:
-    """A number as it is written, so that .1 s and .2 s are .3 s; what is infinite stays so."""
-    return number if number in (math.inf, -math.inf) else Fraction(str(number))
+    """A number as it is written, so that .1 s and .2 s are .3 s; what is infinite stays so. Raises
+    Malformed for what is none."""
+    if number in (math.inf, -math.inf):
+        return number
+    try:
+        return Fraction(str(number))
+    except ValueError:
+        raise Malformed(f"{short(number)} is no number") from None
 
 
 def to_seconds(value: Any, unit: Fraction = UNITS["s"]) -> Any:
@@ -102,6 +110,8 @@ def read_fields(
         name = key if key in spelt else plain(key)
         if name not in spelt:
             name = plain(str(key).rpartition(".")[2])
+        if name not in spelt:
+            name = OF_BUILDERS.sub("", name)
         if name in of_no_effect and name not in spelt:
             continue
         if name not in spelt:

@@ -12,20 +12,33 @@ Config = dict[str, Any]
 
 
 class Verdict(NamedTuple):
-    """Of one item: "pass", "fail" or "skip", and why not "pass", or in spite of what."""
+    """Of one item: "pass", "fail" or "skip", and why not "pass", or in spite of what, and after a
+    colon what came instead."""
 
     id: str
     word: str
     why: str = ""
 
     def __str__(self) -> str:
-        """One line, whatever a file has put into it."""
+        """One line."""
         told = f"{self.word} {self.id}"
-        if self.why:
-            told = f"{told} ({self.why})" if self.word == "pass" else f"{told}: {self.why}"
-        return "".join(
-            mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in told
-        )
+        if self.word == "pass":
+            in_spite = self.why.partition(": ")[0]
+            return one_line(f"{told} ({in_spite})" if in_spite else told)
+        return one_line(f"{told}: {self.why}")
+
+    @property
+    def remark(self) -> str:
+        """What came instead, where it passes in spite of that; one line, or nothing."""
+        other = self.why.partition(": ")[2] if self.word == "pass" else ""
+        return one_line(f"{self.id}: {other}") if other else ""
+
+
+def one_line(text: str) -> str:
+    """Whatever a file has put into it."""
+    return "".join(
+        mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text
+    )
 
 
 class Inexpressible(Exception):
@@ -92,6 +105,14 @@ def list_of(item: Config, key: str) -> list[Any]:
     if not isinstance(value, list):
         raise Malformed(f"`{key}` is no list" if key in item else f"there is no `{key}`")
     return value
+
+
+def object_of(item: Config, key: str) -> Config:
+    """An object that an item may have. Raises Malformed where it is none."""
+    value = item.get(key)
+    if value is not None and not isinstance(value, dict):
+        raise Malformed(f"the {key} is no object")
+    return value or {}
 
 
 def check_equal(what: str, came: Any, expected: Any) -> None:
