@@ -142,7 +142,7 @@ UNDRAWN = {
     "envoy": {"jitter_s"},
     "litellm": {"allowed_fails_policy", "min_events", "max_share", "single_threshold"},
     "bifrost": {"window"},
-    "bedrock_agentcore": set(),
+    "bedrock_agentcore": {"mode", "targets"},
 }
 """Fields that are another word for one that is drawn, or that come of the environment: read in
 tests of their own."""

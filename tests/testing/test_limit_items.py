@@ -248,6 +248,19 @@ def test_arguments_may_be_left_out_before_an_expectation():
     ]
 
 
+@pytest.mark.parametrize(
+    "config",
+    [{"window_ms": 1500}, {"windowMillis": 1500}, {"window": "1.5s"}, {"per": "PT1.5S"}],
+)
+def test_a_time_may_have_another_unit(config):
+    """At the end of its name, or in a text; not what is no time."""
+    item = {"id": "A", "kind": "sliding_log", "config": {"limit": 1} | config}
+    steps = [["take", [0], True], ["take", [1.499], False], ["take", [1.5], True]]
+    assert [str(each) for each in judge([item | {"steps": steps}])] == ["pass A"]
+    (verdict,) = judge([item | {"config": {"limit_ms": 1}, "steps": steps}])
+    assert verdict.why == "not expressible here: the field limit_ms"
+
+
 def test_of_a_step_that_is_repeated_the_last_result_counts():
     """Five failures of ten tokens stop retries, four do not; or each, where each is listed."""
     throttle = {"id": "A", "kind": "grpc_throttle", "config": {"max_tokens": 10}}

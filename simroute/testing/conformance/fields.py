@@ -232,7 +232,10 @@ FIELDS: dict[str, dict[str, Field]] = {
         "permits": Field(5, ("half_open_calls", "permittedNumberOfCallsInHalfOpenState")),
         "wait_s": Field(60.0, ("maxWaitDurationInHalfOpenState", "waitDurationInOpenState")),
     },
-    "bedrock_agentcore": {},
+    "bedrock_agentcore": {
+        "mode": Field("enabled"),
+        "targets": Field(None, ("group_size", "n_targets")),
+    },
 }
 IDLE = (
     "name",

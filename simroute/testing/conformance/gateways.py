@@ -138,7 +138,18 @@ def _portkey_status(config: Config, status: int | None) -> str:
     return FAILURE if fails else NEUTRAL
 
 
-class Portkey(Rehearsal):
+class OfTargets(Rehearsal):
+    """One of several targets, of which some are always tried."""
+
+    def are_open(self, others: list[Rehearsal], now: float) -> bool:
+        """Whether these refuse and there are no further ones: all that the configuration counts, or
+        that the item names, have been heard of."""
+        number = self.config["targets"] or self.group.expected
+        all_known = 1 < number == len(self.group)
+        return all_known and all(each.state.at(now) == OPEN for each in others)
+
+
+class Portkey(OfTargets):
     """Where all targets are open all are tried. Successes before the first failure are counted, and
     forgotten with it."""
 
@@ -156,11 +167,7 @@ class Portkey(Rehearsal):
 
     def ask(self, token: Any, now: float) -> bool:
         """Whether a call may be made."""
-        targets = self.config["targets"]
-        known = bool(targets and targets > 1 and targets == len(self.group))
-        if known and all(each.state.at(now) == OPEN for each in self.group.values()):
-            return True
-        return super().ask(token, now)
+        return self.are_open([*self.group.values()], now) or super().ask(token, now)
 
     def count(self, what: str, slow: bool, now: float, wait: float | None) -> None:
         """A result that is good or bad."""
@@ -269,7 +276,16 @@ class Bifrost(Rehearsal):
 
 
 def _agentcore(config: Config) -> BreakerState:
-    return BreakerState()
+    return BreakerState(failures=ANY_NUMBER if config["mode"] == "disabled" else 3)
+
+
+class Agentcore(OfTargets):
+    """Of several targets the last that remains is always tried."""
+
+    def ask(self, token: Any, now: float) -> bool:
+        """Whether a call may be made."""
+        others = [each for each in self.group.values() if each is not self]
+        return self.are_open(others, now) or super().ask(token, now)
 
 
 GATEWAYS: dict[str, Family] = {
@@ -278,5 +294,5 @@ GATEWAYS: dict[str, Family] = {
     "helicone": Family(_helicone, Helicone, False, unknown=FAILURE, classify=_helicone_status),
     "kong": Family(_kong, Rehearsal, False, unknown=FAILURE),
     "bifrost": Family(_bifrost, Bifrost, classify=_bifrost_status),
-    "bedrock_agentcore": Family(_agentcore, Rehearsal),
+    "bedrock_agentcore": Family(_agentcore, Agentcore),
 }

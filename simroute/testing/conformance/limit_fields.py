@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from simroute.testing.conformance.limit_names import plain
+from simroute.testing.conformance.spelling import UNITS, to_seconds
 from simroute.testing.conformance.verdict import Config, Inexpressible, Malformed, is_number, short
 
 
@@ -110,6 +111,8 @@ FIELDS: dict[str, dict[str, Field]] = {
             (
                 *("deposit", "refill", "fill", "fill_rate", "bucket_fill_rate", "share", "gain"),
                 *("per_success", "success", "token_ratio", "fraction", "credit", "earn", "rate"),
+                "success_tokens",
+                *(f"{word}_per_success" for word in ("deposit", "refill", "fill", "credit")),
             ),
             low=0,
         ),
@@ -213,6 +216,11 @@ FIELDS: dict[str, dict[str, Field]] = {
 }
 
 
+TIMES = {"window", "period", "ttl", "timeout", "base", "cap", "delay", "deadline", "max_additional"}
+"""Fields that are a time, which may be a text with its unit, or have it at the end of their
+name (`window_ms`)."""
+
+
 def settings(kind: str, config: Config) -> SimpleNamespace:
     """A configuration's fields, those that it leaves out, or gives as null, at their defaults.
     Raises Inexpressible for one that is unknown, Malformed for what is no value, Refused for one
@@ -222,11 +230,17 @@ def settings(kind: str, config: Config) -> SimpleNamespace:
     spelt |= {plain(name): name for name in fields}
     found: Config = {}
     for key, value in config.items():
-        name = spelt.get(plain(key))
-        if name is None:
+        name, unit = plain(key), UNITS["s"]
+        stem, _, suffix = name.rpartition("_")
+        if name not in spelt and suffix in UNITS and spelt.get(stem) in TIMES:
+            name, unit = stem, UNITS[suffix]
+        if name not in spelt:
             raise Inexpressible(f"the field {key}")
+        name = spelt[name]
         if name in found:
             raise Malformed(f"the field {key} stands twice")
+        if name in TIMES and (isinstance(value, str) or (unit != 1 and value is not None)):
+            value = float(to_seconds(value, unit))
         found[name] = _value(key, fields[name], value)
     return SimpleNamespace(**{name: field.default for name, field in fields.items()} | found)
 
