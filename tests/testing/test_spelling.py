@@ -11,7 +11,7 @@ from simroute.testing.conformance.fields import FIELDS
 from simroute.testing.conformance.spelling import to_seconds, to_value
 from simroute.testing.conformance.verdict import Inexpressible
 
-ANY = {"window": "time", "after_half_open": "closed", "initial": "open"}
+ANY = {"mode": "disabled", "window": "time", "after_half_open": "closed", "initial": "open"}
 """Words that fields take; the others take numbers."""
 SPELLINGS = [
     (family, name, spelt)

@@ -18,6 +18,7 @@ from simroute.gauges.retry_budget import RetryBudgetState
 from simroute.gauges.retry_tokens import FailureTokens, RetryQuota
 from simroute.gauges.throttle import AdaptiveThrottle
 from simroute.gauges.windows import FixedWindow, SlidingLog
+from simroute.testing.conformance.spelling import exact
 
 Operations = dict[str, Callable[..., Any]]
 """What an item's operations do, and its figures, told the arguments of the operation before; "n" is
@@ -177,10 +178,15 @@ def _concurrency(given: Given) -> Operations:
 
 
 def _finagle(given: Given) -> Operations:
-    """Finagle counts a deposit as 1000, and a retry as the whole number of 1000 / percent."""
+    """Finagle counts a deposit as 1000, and a retry as the whole number of 1000 / percent. Times
+    are exact."""
     share = given.percent and 1000 / int(1000 / given.percent)
-    budget = RetryBudgetState(share, given.min_per_s, given.ttl)
-    return {"deposit": budget.deposit, "balance": budget.balance, "withdraw": budget.withdraw}
+    budget = RetryBudgetState(share, given.min_per_s, exact(given.ttl))
+    return {
+        "deposit": lambda now: budget.deposit(exact(now)),
+        "balance": lambda now: budget.balance(exact(now)),
+        "withdraw": lambda now: budget.withdraw(exact(now)),
+    }
 
 
 def _brooker(given: Given) -> Operations:
@@ -319,11 +325,13 @@ def _vegas(given: Given) -> Operations:
         decrease=given.decrease,
         probe=given.probe_multiplier,
     )
+    sample, second = _sample(limit), 1e9  # in whole nanoseconds, as there
+
     return {
-        "sample": _sample(limit),
+        "sample": lambda seconds, *more: sample(round(seconds * second), *more),
         "limit": lambda *_: limit.limit,
         "e": lambda *_: limit.estimate,
-        "rtt_noload": lambda *_: limit.shortest,
+        "rtt_noload": lambda *_: limit.shortest / second,
     }
 
 

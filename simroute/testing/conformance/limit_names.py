@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from simroute.testing.conformance.spelling import snake
 from simroute.testing.conformance.verdict import Inexpressible, Malformed
 
 OTHER_KINDS = {
@@ -134,8 +135,7 @@ KIND_NAMES = {other: kind for kind, others in OTHER_KINDS.items() for other in (
 
 def plain(name: str) -> str:
     """A name in small letters with underscores, without a last word for seconds."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_").replace(" ", "_")
-    return re.sub(r"_(s|sec|secs|seconds)$", "", words)
+    return re.sub(r"_(s|sec|secs|seconds)$", "", snake(name))
 
 
 def kind_of(word: object) -> str:

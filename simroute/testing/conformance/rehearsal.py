@@ -60,7 +60,7 @@ FIGURES = {
     **dict.fromkeys(("failed", "failures", "failcounter", "failurecount"), "failed"),
     **dict.fromkeys(("successes", "successful", "successcounter", "successcount"), "successes"),
     **dict.fromkeys(("excluded", "exclusions"), "excluded"),
-    **dict.fromkeys(("slow", "slowcalls"), "slow"),
+    "slow": "slow",
     **dict.fromkeys(("slowfailed", "slowfailures"), "slow_failed"),
     **dict.fromkeys(("slowsuccessful", "slowsuccesses"), "slow_successful"),
     **dict.fromkeys(("notpermitted", "rejected", "refused"), "not_permitted"),
@@ -68,7 +68,7 @@ FIGURES = {
     "successrate": "success_rate",
     "slowrate": "slow_rate",
     "slowcallrate": "slow_rate",
-    "consecutivefailures": "consecutive_failures",
+    **dict.fromkeys(("consecutivefailures", "consecutiveexceptions"), "consecutive_failures"),
     "consecutivesuccesses": "consecutive_successes",
     **dict.fromkeys(("remaining", "remainingdelay", "remainings", "remainingdelays"), "remaining"),
     "error": "error",
@@ -161,7 +161,7 @@ class Rehearsal:
                 self.end(self.what(event, step), {"event": said, **step}, now)
             self.settle(now)
         for figure, expected in (step.get("expect") or {}).items():
-            if figure in ("permitted", "allowed"):
+            if figure in ("permitted", "allowed", "available"):
                 asked = permitted if event == "permit" else self.would_permit(now)
                 check_equal(figure, asked, expected)
             else:
@@ -182,7 +182,7 @@ class Rehearsal:
         else:
             figures = self.numbers(now) | {"error": self.error or None}
             name = plain(figure).removeprefix("numberof").removeprefix("total")
-            name = FIGURES.get(name, figure)
+            name = FIGURES.get(name) or FIGURES.get(name.removesuffix("calls"), figure)
             skip_if(name not in figures, f"the figure {figure}")
             came = figures[name]
             if name == "error" and (expected is True or plain(expected) == plain(came)):

@@ -42,6 +42,12 @@ class Field(NamedTuple):
     others: tuple[str, ...] = ()
 
 
+def snake(name: str) -> str:
+    """A name in small letters with underscores: `bucketS` and `bucket-s` are no `buckets`."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return words.replace("-", "_").replace(" ", "_")
+
+
 def plain(name: object) -> str:
     """A name's letters and digits."""
     return re.sub(r"[^a-z0-9]", "", str(name).lower())
@@ -107,11 +113,7 @@ def read_fields(
     }
     given = set()
     for key, value in _flat(config, spelt):
-        name = key if key in spelt else plain(key)
-        if name not in spelt:
-            name = plain(str(key).rpartition(".")[2])
-        if name not in spelt:
-            name = OF_BUILDERS.sub("", name)
+        name = _named(key, spelt)
         if name in of_no_effect and name not in spelt:
             continue
         if name not in spelt:
@@ -124,6 +126,13 @@ def read_fields(
             read[field] = found
             given.add(field)
     return read | {"given": given}
+
+
+def _named(key: str, spelt: Mapping[str, Any]) -> str:
+    """What it is called there, or the last word of a name that is not there."""
+    last = plain(key.rpartition(".")[2])
+    tries = snake(key), plain(key), last, OF_BUILDERS.sub("", last)
+    return next((name for name in tries if name in spelt), last)
 
 
 def _flat(config: Config, spelt: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
