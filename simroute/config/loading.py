@@ -369,7 +369,10 @@ def _layer(key: Any, value: Any, document: Document) -> Any:
     if kind not in registry:
         raise InputError(f"{where}: no layer is called {kind!r}; {_meant(str(kind))}")
     if not isinstance(settings, dict):
-        first = next((f"{field.name}: …" for field in declared_fields(registry[kind])), "")
+        cls = registry[kind]
+        first = next((f"{field.name}: …" for field in declared_fields(cls)), "")
+        if isinstance(value, str) and value in getattr(cls, "presets", ()):
+            first = f"preset: {value}"
         raise InputError(
             f"{where}: expected keys and values, found {displayed(value)}; write {key}: {{{first}}}"
         )

@@ -300,6 +300,8 @@ def test_a_deadline_around_a_fallback_leaves_time_where_each_target_has_its_own(
         ("fallback: {preset: kong}", "presets are of breaker; a whole gateway is a policy"),
         ("litellm: {preset: tuned}", "presets are of breaker; a whole gateway is a policy"),
         ("breakr: {preset: kong}", "did you mean breaker?"),
+        ("breaker: kong", "write breaker: {preset: kong}"),
+        ("breaker: konk", "write breaker: {failures: …}"),
     ],
 )
 def test_where_a_preset_cannot_stand_the_line_says_where_it_can(policy, line, told):

@@ -293,3 +293,71 @@ def test_the_hosted_portkey_tries_an_overload_again_and_the_open_one_does_not():
     hosted = layers_of("portkey_hosted")
     del hosted["balance"]
     assert [name for _, name in sends(hosted, overloaded)[0]] == ["a", "a", "a", "b"]
+
+
+OVERLOAD = [501, 503, 520, 529]
+
+
+@pytest.mark.parametrize("name", ["openrouter", "vercel", "helicone_cloud"])
+@pytest.mark.parametrize("status", [401, *OVERLOAD])
+def test_a_providers_failure_goes_to_the_models_other_provider_before_another_model(name, status):
+    """As 5xx all of them, and a key that is refused."""
+    down, models = [Step(0.1, status)], {"a": "m", "b": "m", "c": "n"}
+    log = play(load_layers(name), {"a": down, "b": down, "c": WELL}, models=models)
+    *both, last = [target for _, target, *_ in sorted(log.attempts)]
+    assert (sorted(both), last) == (["a", "b"], "c")
+
+
+@pytest.mark.parametrize("name", ["openrouter", "vercel"])
+def test_what_the_request_is_to_blame_for_is_asked_of_another_model_alone(name):
+    """A 400 of one provider is not tried at the model's others."""
+    bad, models = [Step(0.1, 400)], {"a": "m", "b": "m", "c": "n"}
+    log = play(load_layers(name), {"a": bad, "b": bad, "c": WELL}, models=models)
+    assert [target for _, target, *_ in sorted(log.attempts)][1:] == ["c"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 405, 409, 418, 422, 429, *OVERLOAD])
+def test_tensorzero_tries_again_after_any_status(status):
+    """Three times, and then the second variant."""
+    found, _ = sends(layers_of("tensorzero"), [Step(0.0, status)])
+    assert [name for _, name in found] == ["a", "a", "a", "b"]
+
+
+@pytest.mark.parametrize(("name", "tries"), [("bifrost", 3), ("cloudflare", 5)])
+def test_a_429_is_tried_again_whatever_it_is_for(name, tries):
+    """A quota that is used up is not told apart by either."""
+    found, _ = sends(layers_of(name), [Step(0.0, 429, error="insufficient_quota")])
+    assert [name for _, name in found] == ["a"] * tries + ["b"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "streamed", "asked", "outcome"),
+    [
+        (Step(90.0, first=5.0), True, ["a"], "ok"),
+        (Step(900.0, 504, None, 5.0, 6.0), True, ["a"], "truncated"),
+        (Step(900.0, 504), True, ["a", "b"], "ok"),
+        (Step(900.0, 504), False, ["a", "b"], "ok"),
+    ],
+)
+def test_kongs_minute_is_that_between_two_reads(answer, streamed, asked, outcome):
+    """A stream that goes on is not cut; one that stalls is; a hang goes elsewhere after 60 s."""
+    layers = load_layers("kong")
+    layers["balance"] = replace(layers["balance"], targets=("a", "b"))
+    found, log = sends(layers, [answer], streamed=streamed)
+    assert [name for _, name in found] == asked
+    assert log.requests[0][0] == outcome
+    assert [start for start, _ in found][1:] in ([], [60.0])
+
+
+def test_a_call_that_hangs_is_lost_under_envoys_triggers():
+    """A try whose time is over is retried by reset, 5xx or gateway-error, and none is there."""
+    found, log = sends(layers_of("envoy_ai"), [Step(900.0, 504)])
+    assert found == [(0.0, "a")]
+    assert log.requests[0][0] == "failed"
+
+
+def test_envoys_example_looks_every_two_seconds_whether_a_target_is_back():
+    """So one is asked again 30 to 32 s after it was put out, and not up to 40 s as by default."""
+    arrivals = [0.0, 29.0, 33.0]
+    found, _ = sends(layers_of("envoy_ai"), [Step(0.0, 503), *WELL], arrivals=arrivals)
+    assert [name for _, name in found] == ["a", "b", "b", "a"]

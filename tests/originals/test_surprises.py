@@ -47,6 +47,25 @@ def test_litellm_asks_the_fallback_after_its_last_pause(original, retries, at):
     assert made["attempts"][-1][0] / 1000 == pytest.approx(at, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ({"model_group_retry_policy": {"main": {"TimeoutErrorRetries": 0}}}, "abb"),
+        ({"num_retries": 0}, "ab"),
+    ],
+)
+def test_litellm_tries_the_backup_again_where_the_first_group_alone_is_not(
+    original, settings, asked
+):
+    """With num_retries: 0 the backup's own failure is the caller's; by group and class it is tried
+    again, and the first group is as quickly left."""
+    silent = {"status": 200, "latency": 60}
+    made = original.play(item(settings, {"a": [silent], "b": [FAILS, WELL]}, [0], timeout=10))
+    assert "".join(name for _, name, _ in made["attempts"]) == asked
+    assert made["attempts"][1][0] / 1000 == pytest.approx(10.0, abs=0.01)
+    assert (made["finals"][0][2] == "ok") is (asked == "abb")
+
+
 @pytest.mark.parametrize("behind", ["b", "bc"])
 def test_litellm_shuts_the_only_backup_after_two_chance_errors(original, behind):
     """Of the requests of the next half minute none is served; with a third deployment all are. From

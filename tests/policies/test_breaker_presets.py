@@ -154,3 +154,22 @@ def test_a_search_varies_what_the_preset_says():
 def test_every_parameter_is_declared_once_with_its_words():
     """Those of the state and those of the layer."""
     assert len({field.name for field in fields(Breaker)}) == len(fields(Breaker))
+
+
+@pytest.mark.parametrize(
+    ("name", "counted", "passed"),
+    [
+        ("portkey", (500, 501, 520, 529), (408, 429)),
+        ("helicone", (500, 501, 520, 529), (408,)),
+        ("bifrost", (429, 500, 501, 520, 529), (408,)),
+        ("envoy", (408, 500, 501, 520, 529), (429,)),
+        ("litellm", (408, 500, 501, 520, 529), (403, 409)),
+        ("bedrock_agentcore", (408, 500, 501, 520, 529), (429,)),
+        ("kong", (403, 404, 408, 429, 500, 502, 503, 504), (501, 529)),
+    ],
+)
+def test_a_gateways_breaker_counts_what_its_source_says(name, counted, passed):
+    """From 500 on without gaps, 408 where the caller's own limit counts; Kong by its list."""
+    statuses = PRESETS[name].settings["statuses"]
+    assert set(counted) <= set(statuses)
+    assert not set(passed) & set(statuses)

@@ -25,8 +25,10 @@ BreakerName = Literal[
     "bedrock_agentcore",
 ]
 
-SERVER_ERRORS = (408, 500, 502, 503, 504, 529)
-"""Failures of a server, and the timeouts of its caller (408 here)."""
+FROM_500 = (*range(500, 506), 507, 508, *range(520, 527), 529, 530)
+"""Failures of a server, those of proxies before it included."""
+TIMED_OUT = 408
+"""What a call has that the caller's limit of time has ended."""
 NO_LIMIT = 1_000_000
 """So many trials at a time are any number."""
 
@@ -160,6 +162,7 @@ PRESETS: Presets = {
             "returns_every": 10.0,
             "recovery": "time",
             "max_open": 0.1,
+            "statuses": (TIMED_OUT, *FROM_500),
             "scope": "deployment",
         },
         "1.3x (00c7146d)",
@@ -167,7 +170,7 @@ PRESETS: Presets = {
         (
             "hosts whose success rate lies far below the others' are ejected as well (from 5 hosts "
             "of 100 requests in 10 s on)",
-            "a share of hosts that is less than one host still ejected one before version 1.2x",
+            "a share of hosts that is less than one host still ejected one before version 1.28",
         ),
     ),
     "litellm": Preset(
@@ -182,6 +185,7 @@ PRESETS: Presets = {
             "at_once": (401, 404, 429),
             "retry_after": True,
             "spare_alone": True,
+            "statuses": (TIMED_OUT, *FROM_500),
             "scope": "deployment",
         },
         "1.83.14",
@@ -201,7 +205,7 @@ PRESETS: Presets = {
             "window_kind": "first_failure",
             "recovery": "window",
             "when_all_open": "try",
-            "statuses": (500, 501, 502, 503, 504, 529),
+            "statuses": FROM_500,
             "scope": "deployment",
         },
         "2.2.3 (branch 2.0.0, 8febc1dc)",
@@ -224,7 +228,7 @@ PRESETS: Presets = {
             "at_once": (429,),
             "retry_after": True,
             "retry_after_extra": 30.0,
-            "statuses": (500, 501, 502, 503, 504, 529),
+            "statuses": FROM_500,
             "scope": "provider",
         },
         "ai-gateway of 2025-07-30 (42d29989)",
@@ -232,6 +236,7 @@ PRESETS: Presets = {
         (
             "its two monitors know nothing of each other: the end of a rate limit brings back what "
             "the other one has taken out",
+            "the end of a rate limit is found at a look every 2 s",
         ),
     ),
     "kong": Preset(
@@ -239,6 +244,7 @@ PRESETS: Presets = {
             "failures": 3,
             "window": 10.0,
             "cooldown": 10.0,
+            "statuses": (403, 404, TIMED_OUT, 429, 500, 502, 503, 504),
             "scope": "deployment",
         },
         "AI Proxy Advanced 3.13",
@@ -249,7 +255,7 @@ PRESETS: Presets = {
             "where all targets are out it answers 500 (here 503)",
             "how many calls may try after fail_timeout is not documented (here one)",
         ),
-        "max_fails 3 and fail_timeout 10 s, as in its example",
+        "max_fails 3, fail_timeout 10 s and failover_criteria, as in its example",
     ),
     "bifrost": Preset(
         {
@@ -263,7 +269,7 @@ PRESETS: Presets = {
             "probes": 5,
             "trials_in_all": True,
             "successes": 5,
-            "statuses": (429, 500, 501, 502, 503, 504, 529),
+            "statuses": (429, *FROM_500),
             "scope": "provider",
         },
         "breaker plugin, PR 204 (closed; 03f97a6b)",
@@ -276,7 +282,7 @@ PRESETS: Presets = {
         ),
     ),
     "bedrock_agentcore": Preset(
-        {"min_closed": 1, "scope": "deployment"},
+        {"min_closed": 1, "statuses": (TIMED_OUT, *FROM_500), "scope": "deployment"},
         "2026-10",
         "AWS documentation of gateway targets",
         ("when it opens and comes back is not published (here the defaults)",),
