@@ -16,10 +16,16 @@ class InputError(Exception):
         super().__init__(*self.lines)
 
 
+LEAST = 4
+"""Letters from which on the beginning of a name is taken for it."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """ "did you mean X?" when something known is near, else what there is."""
     words = [str(name) for name in known]
     close = difflib.get_close_matches(str(word)[:80], words, 1, 0.6)
+    if not close and len(str(word)) >= LEAST:
+        close = [name for name in words if name.startswith(str(word))]
     if close:
         return f"did you mean {close[0]}?"
     return (

@@ -60,7 +60,18 @@ def find(kind: str, name: str) -> Path:
             return path
     names = list_names(kind)
     bare = [each.removeprefix(f"{GATEWAYS}/") for each in names if each.startswith(GATEWAYS)]
-    raise InputError(f"{KINDS[kind]} {name!r} is not known; {nearest(name, [*names, *bare])}")
+    meant = nearest(name, [*names, *bare])
+    if kind == "policies" and _is_preset(name):
+        written = f"as a breaker it is breaker: {{preset: {name}}}"
+        meant = f"{meant} {written}" if meant.startswith("did") else written
+    raise InputError(f"{KINDS[kind]} {name!r} is not known; {meant}")
+
+
+def _is_preset(name: str) -> bool:
+    """Whether a layer has a preset of this name. Layers take their time to load."""
+    from simroute.policies.presets.breakers import PRESETS
+
+    return name in PRESETS
 
 
 def _looks_like_name(kind: str, name: str) -> bool:

@@ -293,6 +293,23 @@ def test_a_deadline_around_a_fallback_leaves_time_where_each_target_has_its_own(
 
 
 @pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("hystrix", "is not known; as a breaker it is breaker: {preset: hystrix}"),
+        ("envoy", "did you mean envoy_ai? as a breaker it is breaker: {preset: envoy}"),
+        ("bedrock", "did you mean bedrock_agentcore?"),
+        ("bed", "known: "),
+    ],
+)
+def test_a_policy_that_is_a_breaker_or_the_beginning_of_a_name_is_told(name, told):
+    """One line, and no list of what else there is."""
+    with pytest.raises(InputError) as found:
+        load_layers(name)
+    (line,) = found.value.lines
+    assert told in line
+
+
+@pytest.mark.parametrize(
     ("line", "told"),
     [
         ("kong: {max_fails: 5}", "it is a whole policy: policy=kong runs it"),

@@ -53,6 +53,7 @@ def test_each_surprise_has_its_picture_its_paired_figure_and_its_remedy():
         ("two_tries", "cloudflare", {"retry"}),
         ("one_try", "cloudflare", {"retry"}),
         ("listed", "envoy_ai", {"breaker"}),
+        ("with_reset", "envoy_ai", {"breaker", "fallback"}),
     ],
 )
 def test_a_remedy_is_the_preset_but_for_what_it_changes(own, preset, changed, tmp_path):

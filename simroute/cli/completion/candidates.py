@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -69,7 +70,10 @@ def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     known: dict[str, str] = {}
     for each in [kind] if head else KINDS[:3]:
         known |= _described(each)
+        if each == "policy":
+            known |= dict.fromkeys(_starting("policies", start), "")
     if not head:
+        known |= _presets() if "." in start else {}
         known |= (
             {"scenario": "every key of a scenario file", "policy": ""}
             if ctx.params.get("as_schema")
@@ -136,15 +140,32 @@ def _listed(kind: str, first: str, incomplete: str) -> list[CompletionItem]:
 
 def _named(kind: str, head: str, incomplete: str, goes_on: bool = False) -> list[CompletionItem]:
     """Names of scenarios or policies behind `head`, then files."""
-    from simroute.config import catalogue
-
     start = incomplete.removeprefix(head)
-    names = [] if "/" in start else catalogue.list_names(kind)
     files = paths(start, (".yaml", ".yml")) if start else []
     item_type = OPEN if goes_on else "plain"
-    return [CompletionItem(head + name, item_type) for name in names if name.startswith(start)] + [
+    return [CompletionItem(head + name, item_type) for name in _starting(kind, start)] + [
         CompletionItem(head + item.value, item.type) for item in files
     ]
+
+
+def _starting(kind: str, start: str) -> list[str]:
+    """Names of scenarios or policies that begin so, those of gateways by their bare names too, once
+    something is typed."""
+    from simroute.config import catalogue
+
+    names = catalogue.list_names(kind)
+    if kind == "policies" and start:
+        names += [Path(name).name for name in names if name.startswith(f"{catalogue.GATEWAYS}/")]
+    return [name for name in dict.fromkeys(names) if name.startswith(start)]
+
+
+def _presets() -> dict[str, str]:
+    """Presets of layers, as `breaker.kong`."""
+    return {
+        f"{layer}.{name}": f"{preset.version}; {preset.source}"
+        for layer, cls in sorted(_layers().items())
+        for name, preset in getattr(cls, "presets", {}).items()
+    }
 
 
 def _described(kind: str) -> dict[str, str]:

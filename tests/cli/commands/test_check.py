@@ -187,6 +187,31 @@ def test_whom_a_fallback_asks_is_told_and_whether_all_fail_together(capsys, targ
     assert len(load("run", "./s.yaml", ["./p.yaml"]).notes) == len(err)
 
 
+ALONE = """deployments:
+  own: {provider: acme, model: m, price: {input: 3, output: 9}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ("kong", "balance: own is its only target here, so nobody else is asked"),
+        ("helicone_rust", "balance: own is its only target here, so nobody else is asked"),
+        ("litellm", "litellm.groups.backup: nobody here is other_company, so own stands in"),
+        ("litellm_cost", "litellm.groups.main: own is its only deployment here"),
+    ],
+)
+def test_a_gateways_list_that_is_shorter_here_than_written_is_told(capsys, policy, said):
+    """A balance's, and those of LiteLLM's groups, where a scenario has no other company; nothing
+    where it has."""
+    Path("alone.yaml").write_text(ALONE, encoding="utf-8")
+    Path("clouds.yaml").write_text(CLOUDS, encoding="utf-8")
+    for scenario, told in (("alone.yaml", True), ("clouds.yaml", False)):
+        code, _, err = checked(capsys, f"policy={policy}", scenario)
+        assert code == 0
+        assert (f"policy={policy}: note: {said}" in err) is told
+
+
 def test_scenarios_and_policies_are_named_as_in_a_run(capsys):
     """By name, several policies with commas; a bare name is pointed to it."""
     code, out, err = checked(capsys, "scenario=demo", "policy=direct,failover")

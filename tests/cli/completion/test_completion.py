@@ -280,6 +280,11 @@ COMPLETED = {
     "simroute describe layer=": {"layer=breaker"},
     "simroute describe --schema ": {"policy", "scenario"},
     "simroute describe azu": {"azure"},
+    "simroute describe breaker.res": {"breaker.resilience4j"},
+    "simroute describe por": {"portkey", "portkey_hosted"},
+    "simroute describe policy=openr": {"policy=openrouter"},
+    "simroute compare policy=direct,openr": {"policy=direct,openrouter"},
+    "simroute run policy=gateways/openr": {"policy=gateways/openrouter"},
     "simroute --": {"--version", "--help"},
     "A=1 simroute list ": {"scenarios", "policies", "layers", "formats", "metrics"},
 }
