@@ -14,6 +14,7 @@ from simroute.config.chooser_notes import chooser_notes
 from simroute.config.fields import declared_fields
 from simroute.config.inputs import open_trace
 from simroute.config.layer_notes import RESENDING, spare_notes
+from simroute.config.only_notes import meet
 from simroute.config.quality_notes import quality_conflicts
 from simroute.models import spec
 from simroute.models.calendar import Calendar
@@ -82,19 +83,42 @@ MANY = "write one with `steps: [CHEAPEST, …, BEST]`, or give each `tasks` that
 def nesting_notes(layers: dict[str, Any]) -> list[str]:
     """Orders of layers that are known to disappoint. A deadline for all of a chain does not where
     each target has a limit of its own."""
-    kinds = [layer.kind for layer in layers.values()]
     notes = [
         f"{inner} stands inside {outer}: {why}"
         for outer, inner, why in NESTING
-        if outer in kinds and inner in kinds and kinds.index(outer) < kinds.index(inner)
-        if outer != "timeout" or outer not in kinds[kinds.index(inner) :]
+        if _stands_inside(outer, inner, layers)
     ]
-    if "retry" in kinds and "timeout" not in kinds[kinds.index("retry") :]:
+    order = list(layers.values())
+    if any(
+        layer.kind == "retry" and not _places("timeout", order[place:], layer)
+        for place, layer in enumerate(order)
+    ):
         notes.append(
             "retry has no timeout inside it: one hung call is never retried; add timeout after "
             "retry"
         )
     return [*notes, *chooser_notes(layers)]
+
+
+def _places(kind: str, layers: list[Any], beside: Any) -> list[int]:
+    """Of the layers of a kind that may hold for the same call as `beside`."""
+    return [
+        place for place, layer in enumerate(layers) if layer.kind == kind and meet(layer, beside)
+    ]
+
+
+def _stands_inside(outer: str, inner: str, layers: dict[str, Any]) -> bool:
+    """Whether a layer of kind `inner` is the first that calls meet behind one of kind `outer`,
+    unless they meet another timeout behind both."""
+    order = list(layers.values())
+    for place, layer in enumerate(order):
+        if layer.kind != outer:
+            continue
+        first = _places(inner, order, layer)[:1]
+        limited = outer == "timeout" and _places(outer, order[first[0] :], layer) if first else []
+        if first and place < first[0] and not limited:
+            return True
+    return False
 
 
 def setting_notes(

@@ -26,14 +26,14 @@ def chooser_notes(layers: Mapping[str, Any]) -> Iterator[str]:
                 f"{key} never chooses: {aimed[-1]} outside has aimed every call before; put "
                 f"{aimed[-1]} inside {key}, where it begins with whom {key} chose"
             )
-        elif not any(_leaves(each) for _, each in order):
+        elif not any(leaves(each) for _, each in order):
             yield (
                 f"{key} looks at no failure, and no layer leaves a target that fails: while whom "
                 f"it chose is out, calls go there and are lost; add fallback inside {key}"
             )
 
 
-def _leaves(layer: Any) -> bool:
+def leaves(layer: Any) -> bool:
     """Whether it may ask somebody else than whom a call is aimed at."""
     if layer.kind == "retry":
         return bool(layer.where != "same")
@@ -41,5 +41,9 @@ def _leaves(layer: Any) -> bool:
         return bool(layer.targets)
     if layer.kind == "balance":
         return bool(layer.group != "targets")
-    own = not type(layer).__module__.startswith("simroute.")  # nobody knows what a user's own does
-    return own or layer.kind in LEAVING
+    return is_own(layer) or layer.kind in LEAVING
+
+
+def is_own(layer: Any) -> bool:
+    """Whether it is a user's own; nobody knows what that does."""
+    return not type(layer).__module__.startswith("simroute.")

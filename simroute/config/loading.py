@@ -19,6 +19,7 @@ from simroute.config.incidents import replay_incidents
 from simroute.config.inputs import FILES, digest, pin_prices, read_inputs, run_calendar
 from simroute.config.lineups import in_order
 from simroute.config.names import KnownNames, check_mentions, layer_mentions, target_mistakes
+from simroute.config.only_notes import misplaced, only_notes
 from simroute.config.outage_presets import apply_presets
 from simroute.config.overrides import RESERVED, compose, mark_overridden, override_mistakes
 from simroute.config.paths import with_absolute_paths
@@ -115,7 +116,8 @@ def load_layers(policy: str) -> dict[str, Any]:
 
 
 def build_layers(policy: Mapping[str, Any]) -> dict[str, Any]:
-    """The layers of a policy as YAML would say it. Raises InputError."""
+    """The layers of a policy as YAML would say it; some may be layers already. Raises
+    InputError."""
     return _layers(Document("policy", dict(policy)))
 
 
@@ -323,6 +325,7 @@ def _check_policy(
             *advice.setting_notes(layers, document.data, scenario),
             *([] if result.problems else shared_fate_notes(layers, scenario)),
             *([] if result.problems else pitfall_notes(layers, scenario)),
+            *([] if result.problems else only_notes(layers, scenario)),
         )
     ]
     result.policies[name] = {key: _funded(layer, scenario) for key, layer in layers.items()}
@@ -340,10 +343,12 @@ def _layers(document: Document) -> dict[str, Any]:
                 layers[str(key)] = _layer(key, value, document)
             except InputError as error:
                 problems += error.lines
-    problems += [
-        f"{document.where((key,))}: {key}: {text}"
-        for key, text in (*advice.forbidden_nestings(layers), *advice.own_mistakes(layers))
+    found = [
+        *(((key,), text) for key, text in advice.forbidden_nestings(layers)),
+        *(((key,), text) for key, text in advice.own_mistakes(layers)),
+        *(((key, "only"), text) for key, text in misplaced(layers)),
     ]
+    problems += [f"{document.where(path)}: {'.'.join(path)}: {text}" for path, text in found]
     if problems:
         raise InputError(*problems)
     return layers
@@ -363,6 +368,8 @@ def _meant(kind: str) -> str:
 
 
 def _layer(key: Any, value: Any, document: Document) -> Any:
+    if hasattr(value, "kind"):
+        return value
     settings = dict(value or {}) if isinstance(value, dict) or value is None else value
     kind = settings.pop("kind", key) if isinstance(settings, dict) else key
     where = f"{document.where((str(key),))}: {key}"
@@ -370,7 +377,8 @@ def _layer(key: Any, value: Any, document: Document) -> Any:
         raise InputError(f"{where}: no layer is called {kind!r}; {_meant(str(kind))}")
     if not isinstance(settings, dict):
         cls = registry[kind]
-        first = next((f"{field.name}: …" for field in declared_fields(cls)), "")
+        own = (field.name for field in declared_fields(cls) if field.name != "only")
+        first = next((f"{name}: …" for name in own), "")
         if isinstance(value, str) and value in getattr(cls, "presets", ()):
             first = f"preset: {value}"
         raise InputError(

@@ -7,7 +7,9 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from simroute.config.shared_fate import fallback_chains
+from simroute.config.only_notes import meet
+from simroute.config.shared_fate import fallback_chains, resolve_each
+from simroute.core.only import only_of
 from simroute.models import spec
 from simroute.models.similarity import Similarity
 from simroute.models.surcharges import tiered
@@ -31,15 +33,18 @@ for its false answers: fewer than 1 % are wrong from 0.83 on in the packaged `se
 def pitfall_notes(layers: dict[str, Any], scenario: spec.Scenario) -> Iterator[str]:
     """`layer.key: what happens; what to write`, for each that is found."""
     chains = fallback_chains(layers, scenario)
-    yield from _many_sends(layers, chains)
+    yield from _many_sends(layers, chains, scenario)
     order = list(layers)
     asked = [name for chain in chains.values() for name in chain] or [*scenario.deployments][:1]
     for place, (key, layer) in enumerate(layers.items()):
         if layer.kind == "timeout":
+            own = resolve_each(only_of(layer), scenario)
             for name, limit in _limits(layer):
-                yield from _short_timeout(f"{key}.{name}", name, limit, asked, scenario)
+                concerned = [each for each in asked if each in own or not only_of(layer)]
+                yield from _short_timeout(f"{key}.{name}", name, limit, concerned, scenario)
         elif layer.kind == "breaker":
-            yield from _short_cooldown(key, layer, [layers[name] for name in order[place + 1 :]])
+            inside = [layers[name] for name in order[place + 1 :]]
+            yield from _short_cooldown(key, layer, [each for each in inside if meet(each, layer)])
         elif layer.kind == "cache":
             yield from _other_scale(key, layer)
 
@@ -108,8 +113,11 @@ def _round_up(value: float) -> float:
 # -- sends -----------------------------------------------------------------------------------------
 
 
-def _many_sends(layers: dict[str, Any], chains: dict[str, list[str]]) -> Iterator[str]:
-    """Layers that together send one request more than ten times when all fail."""
+def _many_sends(
+    layers: dict[str, Any], chains: dict[str, list[str]], scenario: spec.Scenario
+) -> Iterator[str]:
+    """Layers that together send one request more than ten times when all fail; of those that hold
+    for some targets alone, as if all targets were the worst."""
     factors = {
         key: len(chains[key])
         if layer.kind == "fallback"
@@ -118,7 +126,15 @@ def _many_sends(layers: dict[str, Any], chains: dict[str, list[str]]) -> Iterato
         else 1
         for key, layer in layers.items()
     }
-    several = {key: factor for key, factor in factors.items() if factor > 1}
+    held = {key: resolve_each(only_of(layer), scenario) for key, layer in layers.items()}
+    several: dict[str, int] = {}
+    for target in scenario.deployments:
+        here = {
+            key: factor
+            for key, factor in factors.items()
+            if factor > 1 and (not only_of(layers[key]) or target in held[key])
+        }
+        several = max(several, here, key=lambda table: math.prod(table.values()))
     product = math.prod(several.values())
     retries = [key for key in several if layers[key].kind == "retry"]
     if product <= MOST_SENDS or not retries:

@@ -7,6 +7,7 @@ from typing import Any
 
 from simroute.config.inputs import run_calendar
 from simroute.core import Price, resolve
+from simroute.core.only import only_of
 from simroute.models import spec
 from simroute.models.prices import run_prices
 from simroute.models.targets import as_target
@@ -37,6 +38,12 @@ def fallback_chains(layers: dict[str, Any], scenario: spec.Scenario) -> dict[str
     return chains
 
 
+def resolve_each(roles: Iterable[str], scenario: spec.Scenario) -> set[str]:
+    """The deployments that names and roles stand for, each by itself."""
+    find = _finder(scenario)
+    return {name for role in roles for name in find([role])}
+
+
 def describe_chains(layers: dict[str, Any], scenario: spec.Scenario) -> Iterator[str]:
     """`fallback: claude (anthropic), then gpt (openai)`, for each fallback."""
     for key, chain in fallback_chains(layers, scenario).items():
@@ -46,8 +53,11 @@ def describe_chains(layers: dict[str, Any], scenario: spec.Scenario) -> Iterator
 
 def shared_fate_notes(layers: dict[str, Any], scenario: spec.Scenario) -> Iterator[str]:
     """A note for each fallback whose deployments are all one company's, or all in one failure
-    domain, or that has only one; and for other lists that are shorter here than written."""
+    domain, or that has only one; and for other lists that are shorter here than written. One that
+    holds for some targets alone has another outside."""
     for key, chain in fallback_chains(layers, scenario).items():
+        if only_of(layers[key]):
+            continue
         asked = [scenario.deployments[name] for name in chain]
         if len(chain) == 1:
             yield f"{key}: {_listed(chain)} is its only target here, so nobody else is asked"

@@ -8,13 +8,15 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any, Protocol, TypeVar
 
 from simroute.core.call import Call
+from simroute.core.only import Concern, only_of, with_only
 from simroute.core.outcome import Outcome
 from simroute.core.world import Send, World
 
 
 class Policy(Protocol):
     """A layer: a dataclass whose fields are its parameters, with this one method, which returns
-    what can be awaited: `async def`, or a plain function that only hands on what it awaits.
+    what can be awaited: `async def`, or a plain function that only hands on what it awaits. Whom it
+    holds for (`only`, see `layer`) is none of its business: it does not see other calls.
 
     A layer that must act between calls may have one more, `async def background(self, send,
     world)`. One that asks experts besides the world's own knowledge names them in `asks` ("judge",
@@ -30,7 +32,8 @@ registry: dict[str, type] = {}
 
 
 def layer(kind: str) -> Callable[[type[T]], type[T]]:
-    """Register a dataclass as the layer that policy files call `kind`."""
+    """Register a dataclass as the layer that policy files call `kind`, and give it the parameter
+    `only`: the targets for which alone it holds."""
 
     def register(cls: type[T]) -> type[T]:
         known = registry.get(kind)
@@ -41,19 +44,28 @@ def layer(kind: str) -> Callable[[type[T]], type[T]]:
             raise ValueError(
                 f"layer kind {kind!r} is taken by {known.__module__}.{known.__qualname__}"
             )
-        registry[kind] = cls
         cls.kind = kind  # type: ignore[attr-defined]
-        return cls
+        registry[kind] = made = with_only(cls)
+        return made
 
     return register
 
 
 def stack(layers: Mapping[str, Policy], send: Send, view: Callable[[str], World]) -> Send:
     """One `send` that passes through all layers, the first of the mapping outermost; `view(name)`
-    is each layer's world."""
+    is each layer's world. Calls to targets that a layer does not hold for go past it."""
     for name, policy in reversed(list(layers.items())):
-        send = _bound(policy, send, view(name))
+        world, only = view(name), only_of(policy)
+        within = _bound(policy, send, world)
+        send = _parted(Concern(only), within, send, world) if only else within
     return send
+
+
+def _parted(concerns: Concern, within: Send, past: Send, world: World) -> Send:
+    def through(call: Call) -> Awaitable[Outcome]:
+        return within(call) if concerns(call, world) else past(call)
+
+    return through
 
 
 def _bound(policy: Policy, send: Send, world: World) -> Send:
@@ -95,5 +107,10 @@ def background_work(
 
 
 def formula(layers: Mapping[str, Any]) -> str:
-    """The nesting in words: `fallback(breaker(retry(timeout(send))))`."""
-    return "(".join([*layers, "send"]) + ")" * len(layers)
+    """The nesting in words: `fallback(breaker(retry[first](timeout(send))))`, with the targets for
+    which alone a layer holds."""
+    names = [
+        f"{name}[{', '.join(only)}]" if (only := only_of(layer)) else name
+        for name, layer in layers.items()
+    ]
+    return "(".join([*names, "send"]) + ")" * len(layers)

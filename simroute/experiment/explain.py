@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from simroute.config.configuration import Configuration
 from simroute.core import Call, Judge, Outcome, Send, World
+from simroute.core.only import Concern, only_of
 from simroute.errors import InputError
 from simroute.experiment.run import build_weather, build_world
 from simroute.ledger import CACHED, OUTCOMES, Chunk
@@ -200,18 +201,27 @@ def _describe_row(row: dict[str, Any], world: SimWorld) -> dict[str, Any]:
 
 
 class TracedLayer:
-    """A layer, and for the wanted request a note of each call through it."""
+    """A layer, and for the wanted request a note of each call through it. It looks itself for whom
+    the layer holds, since the innermost one notes sends that go past it as well."""
+
+    takes_only = False
 
     def __init__(self, tracer: RequestTracer, layer: Any, name: str, innermost: bool) -> None:
         self._tracer, self._layer, self._name, self._innermost = tracer, layer, name, innermost
+        only = only_of(layer)
+        self._concerns = Concern(only) if only else None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._layer, name)
 
     def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]:
-        if call.request.id != self._tracer.wanted:
+        wanted, above = call.request.id == self._tracer.wanted, self._tracer.parent
+        if self._concerns is not None and not self._concerns(call, world):
+            noted = wanted and self._innermost
+            return self._trace_send(above, call, send, world) if noted else send(call)
+        if not wanted:
             return self._layer(call, send, world)  # type: ignore[no-any-return]
-        return self._trace(self._tracer.parent, call, send, world)
+        return self._trace(above, call, send, world)
 
     async def _trace(self, parent: list[Any], call: Call, send: Send, world: World) -> Outcome:
         span = LayerSpan(
@@ -238,7 +248,7 @@ class TracedLayer:
 
         def through(call: Call) -> Awaitable[Outcome]:
             if self._innermost:
-                return self._trace_send(span, call, send, world)
+                return self._trace_send(span.inside, call, send, world)
             before, tracer.parent = tracer.parent, span.inside
             try:
                 return send(call)
@@ -247,10 +257,10 @@ class TracedLayer:
 
         return through
 
-    async def _trace_send(self, span: LayerSpan, call: Call, send: Send, world: World) -> Outcome:
+    async def _trace_send(self, inside: list[Any], call: Call, send: Send, world: World) -> Outcome:
         sent = SendRecord(len(self._tracer.sent) + 1, world.now())
         self._tracer.sent.append(sent)
-        span.inside.append(sent)
+        inside.append(sent)
 
         def over(final: Outcome) -> None:
             if final.status == 499:

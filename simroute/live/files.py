@@ -48,6 +48,4 @@ def read_layers(policy: str | Path | Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(policy, Mapping):
         check_regular(catalogue.find("policies", str(policy)), str(policy))
         return load_layers(str(policy))
-    own = {name: layer for name, layer in policy.items() if hasattr(layer, "kind")}
-    written = build_layers({name: said for name, said in policy.items() if name not in own})
-    return {name: own.get(name) or written[name] for name in policy if name in own | written}
+    return build_layers(policy)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simroute.config.names import layer_mentions, unmatched
+from simroute.core import Price, resolve
+from simroute.core.only import only_of
 from simroute.core.target import ROLES, Target
 from simroute.errors import nearest
 from simroute.worlds.live import ExpertFunctions
@@ -28,6 +30,7 @@ def asked(layer: Any) -> tuple[str, ...]:
 def inert_layers(
     layers: Mapping[str, Any],
     targets: Mapping[str, Target],
+    prices: Mapping[str, Price],
     experts: ExpertFunctions,
     has_embedder: bool,
 ) -> list[str]:
@@ -47,9 +50,25 @@ def inert_layers(
         for name, layer in layers.items()
         if (nobody := unmatched(layer, targets.values())) is not None
     ]
-    if not any(_limits_time(layer) for layer in layers.values()):
-        problems.append("no layer limits the time of a call; add timeout: {total: 30s}")
-    return problems
+    return [*problems, *_unlimited(layers, targets, prices)]
+
+
+def _unlimited(
+    layers: Mapping[str, Any], targets: Mapping[str, Target], prices: Mapping[str, Price]
+) -> list[str]:
+    """One line where nothing limits the time of calls, to some targets or to all."""
+    limits = [only_of(layer) for layer in layers.values() if _limits_time(layer)]
+    if not limits:
+        return ["no layer limits the time of a call; add timeout: {total: 30s}"]
+    roles = {role for only in limits for role in only if role in (*targets, *ROLES)}
+    names = {name for role in roles for name in resolve([role], targets, prices.__getitem__)}
+    left = [] if () in limits else [name for name in targets if name not in names]
+    if not left:
+        return []
+    return [
+        f"no layer limits the time of a call to {' or '.join(left)}; add timeout: {{total: 30s}} "
+        f"under another name (kind: timeout), with only: [{', '.join(left)}]"
+    ]
 
 
 def _inert(

@@ -33,7 +33,7 @@ def read_setup(
     except InputError as error:
         problems += error.lines
     if not problems:
-        problems = inert_layers(layers, fleet.targets, experts, meanings.exist(fleet))
+        problems = inert_layers(layers, fleet.targets, fleet.prices, experts, meanings.exist(fleet))
         problems += meanings.mistakes(fleet)
     if problems:
         raise InputError(*problems)

@@ -110,6 +110,23 @@ def test_the_tree_is_the_way_that_the_call_went(made):
     )
 
 
+FOR_SOME = """
+fallback: {targets: [a, b]}
+retry: {backoff: {jitter: none, initial: 2s}, only: [a]}
+timeout: {only: [b]}
+"""
+
+
+def test_a_layer_is_not_on_the_way_of_a_call_that_it_does_not_hold_for(made):
+    """a is tried again without a limit of time, b is not and has one; sends are counted through."""
+    story = explain(made(FOR_SOME), "p", 3)
+    assert names(story.inside) == [
+        ("fallback", [("retry", ["a", "retried", "a"]), "fell_back", ("timeout", ["b"])])
+    ]
+    sends = [each for each in flat(story.inside) if isinstance(each, SendRecord)]
+    assert [(each.number, each.status) for each in sends] == [(1, 503), (2, 503), (3, 200)]
+
+
 def test_a_policy_without_layers_has_sends_only(made):
     """The call goes straight to the first deployment."""
     story = explain(made("{}"), "p", 0)
@@ -149,8 +166,19 @@ def chunks(made, policy, around):
 @pytest.mark.parametrize("policy", POLICIES)
 def test_watching_changes_no_bit(policy):
     """All three tables are the same with and without a witness, for a request in the outage."""
-    made = load("run", "demo", [policy], SHORT)
-    watched, plain = chunks(made, policy, RequestTracer(200).wrap), chunks(made, policy, None)
+    unchanged(load("run", "demo", [policy], SHORT), policy, 200)
+
+
+def test_watching_layers_for_some_targets_changes_no_bit(made):
+    """Whether calls pass the innermost one or not."""
+    unchanged(made(FOR_SOME), "p", 3)
+
+
+def unchanged(made, policy, request_id):
+    """A request that is watched."""
+    watched, plain = (
+        chunks(made, policy, around) for around in (RequestTracer(request_id).wrap, None)
+    )
     assert [table for table, _ in watched] == [table for table, _ in plain]
     for (_, one), (_, other) in zip(watched, plain, strict=True):
         assert [

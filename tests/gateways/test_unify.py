@@ -163,9 +163,10 @@ def test_a_string_that_fits_no_deployment_is_told(endpoint):
     said = f"'{endpoint}' fits no deployment; there are gpt-4o@openai"
     assert target_mistakes(layers, scenario) == [(("mine", "endpoint"), said)]
     targets = {"a": Target("a", "openai", "gpt-4o", "gpt")}
-    assert inert_layers(layers, targets, ExpertFunctions(), False) == [f"mine.endpoint: {said}"]
+    assert inert_layers(layers, targets, {}, ExpertFunctions(), False) == [f"mine.endpoint: {said}"]
     fits = {"mine": Unify(endpoint="gpt-4o@cost"), "timeout": Timeout(30.0)}
-    assert target_mistakes(fits, scenario) == inert_layers(fits, targets, ExpertFunctions(), False)
+    inert = inert_layers(fits, targets, {}, ExpertFunctions(), False)
+    assert target_mistakes(fits, scenario) == inert
 
 
 def test_a_rule_admits_endpoints_of_its_model_within_its_space():

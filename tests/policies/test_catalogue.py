@@ -17,6 +17,7 @@ from simroute.config.advice import nesting_notes
 from simroute.config.fields import declared_fields
 from simroute.core import Judge, registry
 from simroute.errors import InputError
+from simroute.policies.fallback import Fallback
 from simroute.policies.retry import Retry
 from simroute.testing.script import Step
 from simroute.worlds.live.world import LiveWorld
@@ -122,11 +123,14 @@ def test_a_layer_does_the_same_in_both_worlds(kind, data, streamed):
     if kind in OWN_TESTS:
         pytest.skip(OWN_TESTS[kind])
     layer = data.draw(layers_of(kind))
+    layers = {"layer": layer}
+    if data.draw(st.booleans()) and kind != "permit":
+        layers = {"fallback": Fallback(("a", "b")), "layer": replace(layer, only=("b",))}
     assume(not graded(layer))
     # how much of a month has passed depends on its date: tests/worlds/test_parity_of_requests.py
     assume(getattr(layer, "ahead", "none") == "none")
     script = STREAMS if streamed else SCRIPT
-    play = Play({"layer": layer}, script, ARRIVALS, streamed, QUESTIONS)
+    play = Play(layers, script, ARRIVALS, streamed, QUESTIONS)
     if any(row.abandoned for row in simulated(play).sends):
         # what a failure that nobody waited for would have been billed, only its provider knows
         play = replace(play, script=CALM_STREAMS if streamed else CALM)
@@ -135,6 +139,24 @@ def test_a_layer_does_the_same_in_both_worlds(kind, data, streamed):
     except InputError:  # it wants something of the user's own
         assume(False)
     same(play)
+
+
+@pytest.mark.parametrize("kind", sorted({*KINDS} - {"permit"}))
+@FEW
+@given(data=st.data(), streamed=st.booleans())
+def test_a_layer_for_some_targets_is_not_there_for_others(kind, data, streamed):
+    """Calls to others leave no trace in it, whatever it is; for all targets it is as it is."""
+    layer = data.draw(layers_of(kind))
+    if kind == "health":
+        layer = replace(layer, active=False)  # whom it pings is a parameter of its own
+    script = STREAMS if streamed else SCRIPT
+
+    def told(**layers):
+        chain = {"fallback": Fallback(("a",))}
+        return simulated(Play(chain | layers, script, ARRIVALS, streamed, QUESTIONS))
+
+    assert told(layer=replace(layer, only=("a", "b"))) == told(layer=layer)
+    assert told(layer=replace(layer, only=("b",))) == told()
 
 
 def graded(layer):
