@@ -1,12 +1,14 @@
 """Portkey configurations that are made up: targets within targets, what holds for them, and what is
 asked in which order."""
 
+from itertools import pairwise
+
 from hypothesis import strategies as st
 
 from tests.originals.scripted_provider import Answer
 
-LIMIT, SLOW = 0.7, 2.0
-"""Seconds of a time limit, and of an answer that it cuts."""
+LIMIT, OTHER, SLOW = 0.7, 1.2, 2.0
+"""Seconds of time limits, and of an answer that they cut."""
 STATUSES = (400, 401, 404, 408, 429, 500, 502, 503, 504, 529)
 RETRIED = (429, 500, 502, 503, 504)
 CUT = 0
@@ -28,6 +30,14 @@ ASKING = [
     Answer(429, headers="Retry-After: 1\r\n", asks=1.0, error="insufficient_quota"),
 ]
 CODES = st.none() | st.none() | st.lists(st.sampled_from(STATUSES), max_size=4, unique=True)
+RETRY = st.fixed_dictionaries(
+    {"retries": st.sampled_from([0, 1, 1, 2]), "again": CODES, "obeys": st.booleans()}
+)
+OWN = st.fixed_dictionaries(
+    {}, optional={"retry": RETRY, "limit": st.sampled_from([LIMIT, LIMIT, OTHER])}
+)
+"""What a node may set for itself and what is below it."""
+NOTHING = {"retries": 0, "again": None, "obeys": False}
 PLACES = "root", "children", "leaves"
 """Where retry and request_timeout are set; further out stands something else, which must not
 hold."""
@@ -38,7 +48,9 @@ def configurations(draw):
     """What is set, with the targets in the order in which they are to be asked, and their scripts.
 
     groups: the targets of each child of the root. inner: the codes of fallbacks within, where
-    these are others. open: targets whose breaker is said to be open, in a list alone.
+    these are others. open: targets whose breaker is said to be open, in a list alone. nodes:
+    fallbacks within each other, of which each has codes of its own, and any of which, like any
+    target, may have its own retry and request_timeout; None: what is set holds for all.
 
     Neither connections that are cut where 500 is not tried again, nor, where Retry-After is obeyed,
     429 without it: see the tests of what is not imitated.
@@ -54,15 +66,43 @@ def configurations(draw):
         "place": draw(st.sampled_from(PLACES)),
         "streamed": draw(st.booleans()),
     }
-    made |= draw(st.one_of(flat(names), deep(names, made["codes"]), grouped(names)))
-    cut = [CUT] if made["again"] is None or 500 in made["again"] else []
+    shapes = flat(names), deep(names, made["codes"]), grouped(names), varied(names)
+    made |= {"nodes": None} | draw(st.one_of(shapes))
+    holding = holds(made)
+    return made, {name: draw(_answers(holding[name], made["streamed"])) for name in names}
+
+
+def _answers(holding, streamed):
+    """Of a target for which these settings hold."""
+    retry, limit = holding
+    cut = [CUT] if retry["again"] is None or 500 in retry["again"] else []
     plain = st.tuples(
         st.sampled_from([*cut, 200, *STATUSES, *RETRIED, *RETRIED]),
-        st.sampled_from([0.0, 0.0, SLOW] if made["limit"] else [0.0]),
-    ).map(lambda drawn: _said(*drawn, made["obeys"]))
-    broken = [Answer(200, breaks=True)] if made["streamed"] else []
-    answers = st.lists(plain | st.sampled_from(ASKING + broken), min_size=1, max_size=3)
-    return made, {name: draw(answers) for name in names}
+        st.sampled_from([0.0, 0.0, SLOW] if limit else [0.0]),
+    ).map(lambda drawn: _said(*drawn, retry["obeys"]))
+    broken = [Answer(200, breaks=True)] if streamed else []
+    return st.lists(plain | st.sampled_from(ASKING + broken), min_size=1, max_size=3)
+
+
+def holds(made):
+    """Target -> its retry and its time limit."""
+    if made["nodes"] is None:
+        return dict.fromkeys(made["names"], ({key: made[key] for key in NOTHING}, made["limit"]))
+    return dict(_inherited(made["nodes"], (NOTHING, None)))
+
+
+def _inherited(node, above):
+    own = node["own"]
+    here = own.get("retry", above[0]), own.get("limit", above[1])
+    if "target" in node:
+        yield node["target"], here
+    for each in node.get("targets", []):
+        yield from _inherited(each, here)
+
+
+def lead(node):
+    """Who is asked first of these."""
+    return node["target"] if "target" in node else lead(node["targets"][0])
 
 
 def _said(status, delay, obeys):
@@ -82,6 +122,28 @@ def grouped(draw, names):
     size = draw(st.integers(1, 3))
     groups = [names[at : at + size] for at in range(0, len(names), size)]
     return {"tree": groups, "groups": groups, "inner": draw(CODES), "open": []}
+
+
+@st.composite
+def varied(draw, names):
+    """Fallbacks within each other, each as it likes."""
+    return {"nodes": draw(_nodes(names, 3)), "groups": None, "open": []}
+
+
+@st.composite
+def _nodes(draw, names, depth):
+    if not depth or (len(names) == 1 and depth < 3 and draw(st.booleans())):
+        if len(names) == 1:
+            return {"target": names[0], "own": draw(OWN)}
+        parts = [[name] for name in names]
+    else:
+        cuts = (
+            draw(st.lists(st.sampled_from(range(1, len(names))), unique=True)) if names[1:] else []
+        )
+        ends = [0, *sorted(cuts), len(names)]
+        parts = [names[low:high] for low, high in pairwise(ends)]
+    within = [draw(_nodes(part, max(depth - 1, 0))) for part in parts]
+    return {"targets": within, "codes": draw(CODES), "own": draw(OWN)}
 
 
 @st.composite
@@ -108,10 +170,28 @@ def _trees(draw, names, depth):
 
 def original_config(made, url):
     """As the gateway reads it."""
+    if made["nodes"] is not None:
+        return _written(made["nodes"], url)
     tree = made["tree"]
     config = _node(made, tree if isinstance(tree, tuple) else [*tree], url, 0, made["codes"])
     # what the middleware of branch 2.0.0 adds where breakers are configured
     return config | ({"id": "made up"} if made["open"] else {})
+
+
+def _written(node, url):
+    """A node that says for itself what it sets."""
+    own = node["own"]
+    given = _retry(own["retry"]) if "retry" in own else {}
+    given |= _limit(own["limit"]) if "limit" in own else {}
+    if "target" in node:
+        return _provider(node["target"], url) | given
+    said = {} if node["codes"] is None else {"on_status_codes": node["codes"]}
+    within = [_written(each, url) for each in node["targets"]]
+    return given | {"strategy": {"mode": "fallback", **said}, "targets": within}
+
+
+def _provider(name, url):
+    return {"provider": "openai", "api_key": "none", "custom_host": url(name)}
 
 
 def _node(made, tree, url, depth, codes):
@@ -120,7 +200,7 @@ def _node(made, tree, url, depth, codes):
     given = _given(made, depth, leaf)
     if leaf:
         opened = {"is_open": True} if tree in made["open"] else {}
-        return {"provider": "openai", "api_key": "none", "custom_host": url(tree)} | given | opened
+        return _provider(tree, url) | given | opened
     within = [_node(made, each, url, depth + 1, made.get("inner")) for each in tree]
     if isinstance(tree, tuple):
         within = [each | {"weight": number} for number, each in enumerate(within)]
@@ -138,14 +218,20 @@ def _given(made, depth, leaf):
 
 
 def _settings(made):
-    found = {"retry": {"attempts": made["retries"]}}
-    if made["again"] is not None:
-        found["retry"]["on_status_codes"] = made["again"]
-    if made["obeys"]:
-        found["retry"]["use_retry_after_header"] = True
-    if made["limit"]:
-        found["request_timeout"] = round(made["limit"] * 1000)
-    return found
+    return _retry(made) | (_limit(made["limit"]) if made["limit"] else {})
+
+
+def _retry(said):
+    found = {"attempts": said["retries"]}
+    if said["again"] is not None:
+        found["on_status_codes"] = said["again"]
+    if said["obeys"]:
+        found["use_retry_after_header"] = True
+    return {"retry": found}
+
+
+def _limit(seconds):
+    return {"request_timeout": round(seconds * 1000)}
 
 
 def _others(made):

@@ -18,7 +18,13 @@ from simroute.policies.breaker import Breaker
 from simroute.policies.fallback import Fallback
 from simroute.testing import Step, play
 from tests.originals.portkey_gateway import PortkeyGateway, fault
-from tests.originals.portkey_trees import STATUSES, configurations, original_config
+from tests.originals.portkey_trees import (
+    STATUSES,
+    configurations,
+    holds,
+    lead,
+    original_config,
+)
 from tests.originals.scripted_provider import BROKEN, Answer, ScriptedProvider, pauses
 
 FOLDER = os.environ.get("SIMROUTE_PORTKEY", "")
@@ -40,32 +46,64 @@ pytestmark = pytest.mark.slow
 def ours(made, script):
     """(start, target) of each send by the preset's layers, and the last status."""
     names, groups, opened = made["names"], made["groups"], made["open"]
+    if made["nodes"] is not None:
+        return played_by(each_its_own(made), made, script, [0.0])
     layers = load_layers("portkey")
     layers["fallback"] = falling(made["codes"], [group[0] for group in groups or names], opened)
     if groups:
         layers = {"fallback": layers.pop("fallback"), "balance": within(made), **layers}
     if opened:
-        breaker = Breaker(preset="portkey", failures=1, window=2 * LATER)
+        breaker = Breaker(preset="portkey", failures=1, window=2 * LATER, statuses=(OPENED,))
         layers = {"fallback": layers.pop("fallback"), "breaker": breaker, **layers}
-    again = layers["retry"].statuses if made["again"] is None else tuple(made["again"])
-    layers["retry"] = replace(
-        layers["retry"],
-        attempts=made["retries"] + 1,
-        statuses=again,
-        retry_after=made["obeys"],
-    )
-    limit = made["limit"] or 3600.0
-    layers["timeout"] = replace(layers["timeout"], unstreamed=limit, first_token=limit)
-    steps = {name: [answer.step() for answer in script[name]] for name in names}
+    layers["retry"] = retrying(layers["retry"], made)
+    layers["timeout"] = limiting(layers["timeout"], made["limit"] or 3600.0)
+    return played_by(layers, made, script, [0.0, LATER] if opened else [0.0])
+
+
+def played_by(layers, made, script, arrivals):
+    """Of the last request; one before it opens the breakers that are to be open."""
+    opened, groups = made["open"], made["groups"]
+    steps = {name: [answer.step() for answer in script[name]] for name in made["names"]}
     if opened:
-        first = {name: Step(0.0, OPENED if name in opened else PASSED) for name in names}
+        first = {name: Step(0.0, OPENED if name in opened else PASSED) for name in steps}
         steps = {name: [first[name], *answers] for name, answers in steps.items()}
     models = {name: group[0] for group in groups or [] for name in group}
-    arrivals = [0.0, LATER] if opened else [0.0]
     log = play(layers, steps, arrivals, streamed=made["streamed"], models=models)
     sends = [row for row in log.attempts if row[0] >= arrivals[-1]]
     ending = {499: 408, BROKEN: 200}.get(sends[-1][3], sends[-1][3])
     return [(start - arrivals[-1], name) for start, name, *_ in sends], ending
+
+
+def retrying(usual, said):
+    again = usual.statuses if said["again"] is None else tuple(said["again"])
+    tries = said["retries"] + 1
+    return replace(usual, attempts=tries, statuses=again, retry_after=said["obeys"])
+
+
+def limiting(usual, seconds):
+    return replace(usual, unstreamed=seconds, first_token=seconds)
+
+
+def each_its_own(made):
+    """The preset's layers, a fallback for each that is made up, and retries and limits for those
+    targets for which they are set."""
+    usual, layers = load_layers("portkey"), {}
+    for number, node in enumerate(fallbacks(made["nodes"])):
+        chain = falling(node["codes"], map(lead, node["targets"]), [])
+        layers[f"fallback {number}"] = replace(chain, only=(lead(node),)) if number else chain
+    for name, (retry, limit) in holds(made).items():
+        layers[f"retry {name}"] = replace(retrying(usual["retry"], retry), only=(name,))
+        if limit:
+            layers[f"timeout {name}"] = replace(limiting(usual["timeout"], limit), only=(name,))
+    return layers
+
+
+def fallbacks(node):
+    """Each before those within it."""
+    if "targets" in node:
+        yield node
+        for each in node["targets"]:
+            yield from fallbacks(each)
 
 
 def falling(codes, targets, opened):
@@ -160,6 +198,7 @@ USUAL = {
     "names": ["a", "b"],
     "tree": ["a", "b"],
     "groups": None,
+    "nodes": None,
     "open": [],
     "place": "root",
     "codes": [429],

@@ -120,17 +120,19 @@ def conserved(told):
 def test_a_layer_does_the_same_in_both_worlds(kind, data, streamed):
     """The same sends at the same moments, the same ends, bills and events. What needs a judge, an
     embedder or the like is compared where it is tested with one."""
+    compare(kind, data, streamed, lambda layer: {"layer": layer})
+
+
+def compare(kind, data, streamed, stand):
+    """stand: the layers with the one that is drawn among them."""
     if kind in OWN_TESTS:
         pytest.skip(OWN_TESTS[kind])
     layer = data.draw(layers_of(kind))
-    layers = {"layer": layer}
-    if data.draw(st.booleans()) and kind != "permit":
-        layers = {"fallback": Fallback(("a", "b")), "layer": replace(layer, only=("b",))}
     assume(not graded(layer))
     # how much of a month has passed depends on its date: tests/worlds/test_parity_of_requests.py
     assume(getattr(layer, "ahead", "none") == "none")
     script = STREAMS if streamed else SCRIPT
-    play = Play(layers, script, ARRIVALS, streamed, QUESTIONS)
+    play = Play(stand(layer), script, ARRIVALS, streamed, QUESTIONS)
     if any(row.abandoned for row in simulated(play).sends):
         # what a failure that nobody waited for would have been billed, only its provider knows
         play = replace(play, script=CALM_STREAMS if streamed else CALM)
@@ -141,22 +143,38 @@ def test_a_layer_does_the_same_in_both_worlds(kind, data, streamed):
     same(play)
 
 
-@pytest.mark.parametrize("kind", sorted({*KINDS} - {"permit"}))
+FOR_SOME = sorted({*KINDS} - {"permit"})
+
+
+@pytest.mark.parametrize("kind", FOR_SOME)
+@FEW
+@given(data=st.data(), streamed=st.booleans())
+def test_a_layer_for_some_targets_does_the_same_in_both_worlds(kind, data, streamed):
+    """Behind a fallback, for calls to the second."""
+    chain = {"fallback": Fallback(("a", "b"))}
+    compare(kind, data, streamed, lambda layer: chain | {"layer": for_some(layer, "b")})
+
+
+def for_some(layer, *only):
+    """Whom health pings is a parameter of its own, so it pings nobody here."""
+    said = {"active": False} if layer.kind == "health" else {}
+    return replace(layer, only=only, **said)
+
+
+@pytest.mark.parametrize("kind", sorted({*FOR_SOME} - {"unify"}))  # which measures by itself
 @FEW
 @given(data=st.data(), streamed=st.booleans())
 def test_a_layer_for_some_targets_is_not_there_for_others(kind, data, streamed):
     """Calls to others leave no trace in it, whatever it is; for all targets it is as it is."""
     layer = data.draw(layers_of(kind))
-    if kind == "health":
-        layer = replace(layer, active=False)  # whom it pings is a parameter of its own
     script = STREAMS if streamed else SCRIPT
 
     def told(**layers):
         chain = {"fallback": Fallback(("a",))}
         return simulated(Play(chain | layers, script, ARRIVALS, streamed, QUESTIONS))
 
-    assert told(layer=replace(layer, only=("a", "b"))) == told(layer=layer)
-    assert told(layer=replace(layer, only=("b",))) == told()
+    assert told(layer=for_some(layer, "a", "b")) == told(layer=for_some(layer))
+    assert told(layer=for_some(layer, "b")) == told()
 
 
 def graded(layer):
