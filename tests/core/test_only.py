@@ -131,6 +131,7 @@ def test_every_layer_has_it_but_those_that_call_something_else_so():
 
 
 def test_the_nesting_says_for_whom_a_layer_is():
+    """In brackets behind its name."""
     layers = {"fallback": Fallback(), "retry": only(Retry(), "first", "b"), "timeout": Timeout()}
     assert formula(layers) == "fallback(retry[first, b](timeout(send)))"
 
