@@ -116,8 +116,7 @@ def load_layers(policy: str) -> dict[str, Any]:
 
 
 def build_layers(policy: Mapping[str, Any]) -> dict[str, Any]:
-    """The layers of a policy as YAML would say it; some may be layers already. Raises
-    InputError."""
+    """The layers of a policy as YAML says it; some may be layers already. Raises InputError."""
     return _layers(Document("policy", dict(policy)))
 
 
@@ -343,11 +342,9 @@ def _layers(document: Document) -> dict[str, Any]:
                 layers[str(key)] = _layer(key, value, document)
             except InputError as error:
                 problems += error.lines
-    found = [
-        *(((key,), text) for key, text in advice.forbidden_nestings(layers)),
-        *(((key,), text) for key, text in advice.own_mistakes(layers)),
-        *(((key, "only"), text) for key, text in misplaced(layers)),
-    ]
+    whole = [*advice.forbidden_nestings(layers), *advice.own_mistakes(layers)]
+    found: list[tuple[tuple[str, ...], str]] = [((key,), text) for key, text in whole]
+    found += [((key, "only"), text) for key, text in misplaced(layers)]
     problems += [f"{document.where(path)}: {'.'.join(path)}: {text}" for path, text in found]
     if problems:
         raise InputError(*problems)
