@@ -25,6 +25,16 @@ WRONG = {
     "fail_max: 2.5 is no value of it": {"config": {"fail_max": 2.5}, "steps": [FAILS]},
     "fail_max: True is no value of it": {"config": {"fail_max": True}, "steps": [FAILS]},
     "fail_max: nan is no value of it": {"config": {"fail_max": float("nan")}, "steps": [FAILS]},
+    "snapshot_s: 0 is no value of it": {
+        "family": "hystrix",
+        "config": {"snapshot_s": 0},
+        "steps": [FAILS],
+    },
+    "failure_status_codes: 500 is no value of it": {
+        "family": "portkey",
+        "config": {"failure_status_codes": 500},
+        "steps": [FAILS],
+    },
 }
 """What is said -> what is wrong with the item."""
 

@@ -11,8 +11,11 @@ from simroute.testing.conformance.fields import FIELDS
 from simroute.testing.conformance.spelling import to_seconds, to_value
 from simroute.testing.conformance.verdict import Inexpressible
 
-ANY = {"mode": "disabled", "window": "time", "after_half_open": "closed", "initial": "open"}
-"""Words that fields take; the others take numbers."""
+ANY = {
+    **{"mode": "disabled", "window": "time", "after_half_open": "closed", "initial": "open"},
+    **{"failure_status_codes": [500], "allowed_fails_policy": {"TimeoutErrorAllowedFails": 1}},
+}
+"""What fields take that take no numbers."""
 SPELLINGS = [
     (family, name, spelt)
     for family, fields in FIELDS.items()

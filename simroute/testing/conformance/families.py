@@ -45,10 +45,16 @@ def configuration_of(family: str, given: Config) -> Config:
     return read
 
 
+KINDS = {"allowed_fails_policy": dict, "failure_status_codes": list}
+ABOVE_ZERO = ("snapshot_s", "sampling_s")
+
+
 def _check(name: str, value: Any, default: Any) -> None:
     """A value is of its default's kind; a truth may be a number too."""
-    if name.endswith("_s") or default is None:
-        wrong = isinstance(value, float) and value != value
+    if name in KINDS:
+        wrong = not isinstance(value, KINDS[name])
+    elif name.endswith("_s") or default is None:
+        wrong = value != value or (name in ABOVE_ZERO and value <= 0)
     elif isinstance(default, str):
         wrong = not isinstance(value, str)
     else:

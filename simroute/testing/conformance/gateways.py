@@ -23,7 +23,7 @@ from simroute.testing.conformance.rehearsal import (
     share,
     status_of,
 )
-from simroute.testing.conformance.verdict import Config
+from simroute.testing.conformance.verdict import Config, skip_if
 
 UNSET = 3
 """Fails that LiteLLM allows as a default: given, it counts as not set."""
@@ -181,6 +181,7 @@ class Portkey(OfTargets):
 
 
 def _helicone(config: Config) -> BreakerState:
+    skip_if(config["interval_s"] <= 0, "no time between two looks")
     return BreakerState(
         rate=config["ratio"] + 1e-9,
         min_calls=config["min_requests"],

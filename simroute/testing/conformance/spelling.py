@@ -138,7 +138,7 @@ def _named(key: str, spelt: Mapping[str, Any]) -> str:
 def _flat(config: Config, spelt: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The fields, those in a group of fields too."""
     for key, value in config.items():
-        if isinstance(value, Mapping) and plain(key) not in spelt:
+        if isinstance(value, Mapping) and _named(str(key), spelt) not in spelt:
             yield from _flat({str(name): each for name, each in value.items()}, spelt)
         else:
             yield key, value
