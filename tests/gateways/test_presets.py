@@ -330,6 +330,12 @@ def test_a_429_is_tried_again_whatever_it_is_for(name, tries):
     assert [name for _, name in found] == ["a"] * tries + ["b"]
 
 
+def test_what_nobody_can_read_is_asked_elsewhere_at_once_by_bifrost():
+    """An error of its own operation, which its retries pass over."""
+    found, _ = sends(layers_of("bifrost"), [Step(0.5, 502, error="invalid_body")])
+    assert found == [(0.0, "a"), (0.5, "b")]
+
+
 @pytest.mark.parametrize(
     ("answer", "streamed", "asked", "outcome"),
     [
