@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from statistics import fmean, pstdev
 from typing import Any
 
 from simroute.gauges.breaker import CLOSED, HALF_OPEN, OPEN, BreakerState
@@ -269,8 +268,10 @@ class Envoy(Rehearsal):
             return
         seen = {h: r for h, (r, n) in rates.items() if n >= config["success_rate_request_volume"]}
         if seen and len(seen) >= least:
-            spread = config["success_rate_stdev_factor"] / 1000 * pstdev(seen.values())
-            for host in [h for h, rate in seen.items() if rate < fmean(seen.values()) - spread]:
+            mean = sum(seen.values()) / len(seen)  # in doubles, as there
+            spread = math.sqrt(sum((rate - mean) ** 2 for rate in seen.values()) / len(seen))
+            bound = mean - config["success_rate_stdev_factor"] / 1000 * spread
+            for host in [h for h, rate in seen.items() if rate < bound]:
                 host.eject("success_rate", now)
         volume = config["failure_percentage_request_volume"]
         seen = {h: r for h, (r, n) in rates.items() if n >= volume}
