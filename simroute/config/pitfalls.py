@@ -116,8 +116,7 @@ def _round_up(value: float) -> float:
 def _many_sends(
     layers: dict[str, Any], chains: dict[str, list[str]], scenario: spec.Scenario
 ) -> Iterator[str]:
-    """Layers that together send one request more than ten times when all fail; of those that hold
-    for some targets alone, as if all targets were the worst."""
+    """Layers that together send one request more than ten times when all fail."""
     factors = {
         key: len(chains[key])
         if layer.kind == "fallback"
@@ -126,24 +125,32 @@ def _many_sends(
         else 1
         for key, layer in layers.items()
     }
-    held = {key: resolve_each(only_of(layer), scenario) for key, layer in layers.items()}
-    several: dict[str, int] = {}
-    for target in scenario.deployments:
-        here = {
-            key: factor
-            for key, factor in factors.items()
-            if factor > 1 and (not only_of(layers[key]) or target in held[key])
-        }
-        several = max(several, here, key=lambda table: math.prod(table.values()))
-    product = math.prod(several.values())
+    several = {key: factor for key, factor in factors.items() if factor > 1}
     retries = [key for key in several if layers[key].kind == "retry"]
-    if product <= MOST_SENDS or not retries:
+    held = {key: resolve_each(only_of(layer), scenario) for key, layer in layers.items()}
+    first = next(iter(scenario.deployments))
+
+    def sends(order: list[str], target: str | None) -> int:
+        """Of a call that is aimed there in front of these layers."""
+        if not order:
+            return 1
+        key, *inside = order
+        if only_of(layers[key]) and (target or first) not in held[key]:
+            return sends(inside, target)
+        if layers[key].kind != "fallback":
+            return factors[key] * sends(inside, target)
+        chain = chains[key] if target is None else [target, *chains[key]]
+        return sum(sends(inside, each) for each in dict.fromkeys(chain))
+
+    total = sends(list(layers), None)
+    if total <= MOST_SENDS or not retries:
         return
     key = max(retries, key=several.__getitem__)
-    made = " x ".join(f"{name} {factor}" for name, factor in several.items())
+    times = " x " if total == math.prod(several.values()) else ", "
+    made = times.join(f"{name} {factor}" for name, factor in several.items())
     yield (
-        f"{key}.attempts: one request may become {product} sends where all fail ({made}), and "
-        f"{product * SDK_SENDS} from callers whose SDK tries twice again by itself: retries become "
+        f"{key}.attempts: one request may become {total} sends where all fail ({made}), and "
+        f"{total * SDK_SENDS} from callers whose SDK tries twice again by itself: retries become "
         f"the load; write fewer, or {key}.budget"
     )
 

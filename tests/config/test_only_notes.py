@@ -147,7 +147,7 @@ def test_a_mistake_on_the_command_line_is_one_clear_line(policy, override, said)
             "retry has no timeout inside it",
         ),
         ([CHAIN, "retry: {only: [first]}", "timeout: {total: 60s, only: [gpt-terra]}"], None),
-        # six sends of the one and two of the other, not twelve
+        # five sends to the one and four to the other, not forty
         (
             [
                 "fallback: {targets: [claude-sonnet, gpt-terra]}",
@@ -164,7 +164,18 @@ def test_a_mistake_on_the_command_line_is_one_clear_line(policy, override, said)
                 "more: {kind: retry, attempts: 4, only: [first]}",
                 LIMIT,
             ],
-            "retry.attempts: one request may become 40 sends",
+            "retry.attempts: one request may become 21 sends where all fail (fallback 2, retry 5, "
+            "more 4)",
+        ),
+        # a, b and c, each three times: not twice two
+        (
+            [
+                "fallback: {targets: [claude-sonnet, gpt-terra]}",
+                "inner: {kind: fallback, targets: [claude-sonnet, gpt-luna], only: [first]}",
+                "retry: {attempts: 3}",
+                LIMIT,
+            ],
+            None,
         ),
         # half of claude's answers take more than a second, and nothing is said of those of others
         (

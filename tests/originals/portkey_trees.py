@@ -126,8 +126,22 @@ def grouped(draw, names):
 
 @st.composite
 def varied(draw, names):
-    """Fallbacks within each other, each as it likes."""
-    return {"nodes": draw(_nodes(names, 3)), "groups": None, "open": []}
+    """Fallbacks within each other, each as it likes. The last of one is not open unless all are:
+    what is said of an inner fallback then is not imitated."""
+    nodes = draw(_nodes(names, 3))
+    out = draw(st.sets(st.sampled_from(names)) | st.just(set()))
+    for within in (node["targets"] for node in fallbacks(nodes)):
+        if not all(each.get("target") in out for each in within):
+            out.discard(within[-1].get("target"))
+    return {"nodes": nodes, "groups": None, "open": sorted(out)}
+
+
+def fallbacks(node):
+    """Each before those within it."""
+    if "targets" in node:
+        yield node
+        for each in node["targets"]:
+            yield from fallbacks(each)
 
 
 @st.composite
@@ -170,28 +184,29 @@ def _trees(draw, names, depth):
 
 def original_config(made, url):
     """As the gateway reads it."""
-    if made["nodes"] is not None:
-        return _written(made["nodes"], url)
-    tree = made["tree"]
-    config = _node(made, tree if isinstance(tree, tuple) else [*tree], url, 0, made["codes"])
     # what the middleware of branch 2.0.0 adds where breakers are configured
-    return config | ({"id": "made up"} if made["open"] else {})
+    known = {"id": "made up"} if made["open"] else {}
+    if made["nodes"] is not None:
+        return _written(made, made["nodes"], url) | known
+    tree = made["tree"]
+    return known | _node(made, tree if isinstance(tree, tuple) else [*tree], url, 0, made["codes"])
 
 
-def _written(node, url):
+def _written(made, node, url):
     """A node that says for itself what it sets."""
     own = node["own"]
     given = _retry(own["retry"]) if "retry" in own else {}
     given |= _limit(own["limit"]) if "limit" in own else {}
     if "target" in node:
-        return _provider(node["target"], url) | given
+        return _provider(made, node["target"], url) | given
     said = {} if node["codes"] is None else {"on_status_codes": node["codes"]}
-    within = [_written(each, url) for each in node["targets"]]
+    within = [_written(made, each, url) for each in node["targets"]]
     return given | {"strategy": {"mode": "fallback", **said}, "targets": within}
 
 
-def _provider(name, url):
-    return {"provider": "openai", "api_key": "none", "custom_host": url(name)}
+def _provider(made, name, url):
+    opened = {"is_open": True} if name in made["open"] else {}
+    return {"provider": "openai", "api_key": "none", "custom_host": url(name)} | opened
 
 
 def _node(made, tree, url, depth, codes):
@@ -199,8 +214,7 @@ def _node(made, tree, url, depth, codes):
     leaf = isinstance(tree, str)
     given = _given(made, depth, leaf)
     if leaf:
-        opened = {"is_open": True} if tree in made["open"] else {}
-        return _provider(tree, url) | given | opened
+        return _provider(made, tree, url) | given
     within = [_node(made, each, url, depth + 1, made.get("inner")) for each in tree]
     if isinstance(tree, tuple):
         within = [each | {"weight": number} for number, each in enumerate(within)]

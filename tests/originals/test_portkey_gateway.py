@@ -21,6 +21,7 @@ from tests.originals.portkey_gateway import PortkeyGateway, fault
 from tests.originals.portkey_trees import (
     STATUSES,
     configurations,
+    fallbacks,
     holds,
     lead,
     original_config,
@@ -47,22 +48,22 @@ def ours(made, script):
     """(start, target) of each send by the preset's layers, and the last status."""
     names, groups, opened = made["names"], made["groups"], made["open"]
     if made["nodes"] is not None:
-        return played_by(each_its_own(made), made, script, [0.0])
+        return played_by(each_its_own(made), made, script)
     layers = load_layers("portkey")
     layers["fallback"] = falling(made["codes"], [group[0] for group in groups or names], opened)
     if groups:
         layers = {"fallback": layers.pop("fallback"), "balance": within(made), **layers}
     if opened:
-        breaker = Breaker(preset="portkey", failures=1, window=2 * LATER, statuses=(OPENED,))
-        layers = {"fallback": layers.pop("fallback"), "breaker": breaker, **layers}
+        layers = {"fallback": layers.pop("fallback"), "breaker": breaking(), **layers}
     layers["retry"] = retrying(layers["retry"], made)
     layers["timeout"] = limiting(layers["timeout"], made["limit"] or 3600.0)
-    return played_by(layers, made, script, [0.0, LATER] if opened else [0.0])
+    return played_by(layers, made, script)
 
 
-def played_by(layers, made, script, arrivals):
+def played_by(layers, made, script):
     """Of the last request; one before it opens the breakers that are to be open."""
     opened, groups = made["open"], made["groups"]
+    arrivals = [0.0, LATER] if opened else [0.0]
     steps = {name: [answer.step() for answer in script[name]] for name in made["names"]}
     if opened:
         first = {name: Step(0.0, OPENED if name in opened else PASSED) for name in steps}
@@ -89,8 +90,10 @@ def each_its_own(made):
     targets for which they are set."""
     usual, layers = load_layers("portkey"), {}
     for number, node in enumerate(fallbacks(made["nodes"])):
-        chain = falling(node["codes"], map(lead, node["targets"]), [])
+        chain = falling(node["codes"], map(lead, node["targets"]), made["open"])
         layers[f"fallback {number}"] = replace(chain, only=(lead(node),)) if number else chain
+    if made["open"]:
+        layers |= {f"breaker {n}": each for n, each in enumerate(breakers(made["nodes"]))}
     for name, (retry, limit) in holds(made).items():
         layers[f"retry {name}"] = replace(retrying(usual["retry"], retry), only=(name,))
         if limit:
@@ -98,12 +101,19 @@ def each_its_own(made):
     return layers
 
 
-def fallbacks(node):
-    """Each before those within it."""
-    if "targets" in node:
-        yield node
-        for each in node["targets"]:
-            yield from fallbacks(each)
+def breakers(nodes):
+    """One for the targets of each fallback. Where all are open, all are asked, unless a group is
+    beside them, which never is."""
+    for node in fallbacks(nodes):
+        alone = tuple(each["target"] for each in node["targets"] if "target" in each)
+        every = len(alone) == len(node["targets"])
+        if alone:
+            yield replace(breaking(), only=alone, when_all_open="try" if every else "refuse")
+
+
+def breaking():
+    """Opened by a status that no made-up answer has."""
+    return Breaker(preset="portkey", failures=1, window=2 * LATER, statuses=(OPENED,))
 
 
 def falling(codes, targets, opened):
@@ -210,8 +220,33 @@ USUAL = {
 }
 
 
-GROUP = [["a"], "b"]
-"""Of one target, with another one behind it."""
+def alone(name):
+    return {"target": name, "own": {}}
+
+
+def either(*targets, codes=None):
+    return {"targets": targets, "codes": codes, "own": {}}
+
+
+LAST_OPEN = either(either(alone("a"), alone("c")), alone("b"), codes=[500])
+
+
+@pytest.mark.usefixtures("gateway")
+@pytest.mark.parametrize(
+    ("nodes", "asked"),
+    [
+        (either(alone("a"), alone("b")), "b"),
+        (either(either(alone("a")), alone("b")), "ab"),
+        (either(either(alone("a"), alone("c")), alone("b")), "acb"),
+    ],
+)
+def test_a_group_whose_targets_are_all_open_is_asked_all_the_same(nodes, asked):
+    """As one target is not, beside others; the layers of the preset's words do the same."""
+    made = USUAL | {"names": ["a", "b", "c"], "open": ["a", "c"], "nodes": nodes}
+    script = {"a": [Answer(503)], "b": [Answer()], "c": [Answer(500)]}
+    sends, status = played({"0": (made, script)})["0"]
+    assert "".join(name for _, name in sends) == asked
+    assert not differs((sends, status), ours(made, script))
 
 
 @pytest.mark.usefixtures("gateway")
@@ -225,14 +260,13 @@ GROUP = [["a"], "b"]
         (Answer(CUT), {}, "aa", 500),
         # a fallback takes it for a 500
         (Answer(CUT), {"codes": [500]}, "aab", 200),
-        # a group whose targets are all open is not left out, as one target is
-        (Answer(503), {"open": ["a"], "codes": None}, "b", 200),
-        (Answer(503), {"open": ["a"], "codes": None, "tree": GROUP, "inner": None}, "ab", 200),
+        # of an inner fallback's last target that is open nothing is heard further out
+        (Answer(400), {"open": ["c"], "nodes": LAST_OPEN, "names": ["a", "c", "b"]}, "a", 400),
     ],
 )
 def test_what_is_not_imitated(answer, changed, asked, status):
     """What the preset's words tell of, beside what is."""
-    runs = {"0": (USUAL | changed, {"a": [answer], "b": [Answer()]})}
+    runs = {"0": (USUAL | changed, {"a": [answer], "b": [Answer()], "c": [Answer()]})}
     sends, ending = played(runs)["0"]
     assert "".join(name for _, name in sends) == asked
     assert ending == status

@@ -255,6 +255,7 @@ COMPLETED = {
         "policy.cascade.strong=gpt-terra",
         "policy.cascade.strong=cheapest",
     },
+    "simroute run policy=retry_only policy.retry.on": {"policy.retry.only="},
     "simroute run scenario=demo scenario.gateway.shared=": {
         "scenario.gateway.shared=true",
         "scenario.gateway.shared=false",
