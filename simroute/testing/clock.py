@@ -2,7 +2,7 @@
 ready.
 
 Timers are ordered by time, then replies before deadlines, then as they were set, one at a time;
-asyncio's own heap promises none of that.
+asyncio's own heap promises none of that. With `together` they are due as asyncio has it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """Time stands still while anything is ready.
 
     together: seconds within which timers are due at once, as asyncio's own loop has it: whoever
-    waits for one of them goes on when all have been handed out.
+    waits for one of them goes on when all have been handed out, and those of one moment are in the
+    order of a heap that knows times alone.
     """
 
     def __init__(self, start: float = 0.0, together: float = 0.0) -> None:
         super().__init__()
         self._virtual, self._together = start, together
-        self._timers: list[tuple[float, int, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, tuple[int, ...], asyncio.TimerHandle]] = []
         self._set = count()
 
     def time(self) -> float:
@@ -47,7 +48,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self, when: float, priority: int, callback: Callable[..., Any], args: Any, context: Any
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
-        heappush(self._timers, (when, priority, next(self._set), handle))
+        rank = () if self._together else (priority, next(self._set))
+        heappush(self._timers, (when, rank, handle))
         return handle
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
@@ -56,14 +58,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _run_once(self) -> None:
         ready: Any = self._ready  # type: ignore[attr-defined]
         while not ready and self._timers:
-            when, _, _, handle = heappop(self._timers)
+            when, _, handle = heappop(self._timers)
             if not handle.cancelled():
                 self._virtual = max(self._virtual, when)
                 ready.append(handle)
         while self._together and self._timers:
             if self._timers[0][0] > self._virtual + self._together:
                 break
-            ready.append(heappop(self._timers)[3])
+            ready.append(heappop(self._timers)[2])
         if not ready:
             raise RuntimeError("nothing will ever happen: every task waits, and no timer is set")
         for _ in range(len(ready)):

@@ -85,9 +85,7 @@ class Fleet:
         }
         self._has_levels = any(each.order is not None for each in self.known.values())
         self._slots = {
-            name: None
-            if (most := each.slots(settings.default_max_parallel_requests)) is None
-            else Slots(most)
+            name: None if (most := self._most_at_once(name, each)) is None else Slots(most)
             for name, each in self.known.items()
         }
         self._seconds = settings.cooldown_time or COOLDOWN
@@ -118,6 +116,10 @@ class Fleet:
             if each.weight is each.rpm is each.tpm is None and not self._counts
         }
         self._answers = Store(ANSWERS, LIFE, "fifo") if settings.cache_responses else None
+
+    def _most_at_once(self, name: str, own: Deployment) -> int | None:
+        """Calls in flight that a deployment may have."""
+        return own.slots(self._is.default_max_parallel_requests)
 
     def named(self, name: str) -> str:
         """The group that a name stands for."""

@@ -332,7 +332,8 @@ class LeastUsed(Strategy):
 
 
 class LeastUsedNow(LeastUsed):
-    """The same, its calls counted as they are made (usage-based-routing-v2)."""
+    """The same, its calls counted as they are made (usage-based-routing-v2); from 1.106 on, what a
+    stream uses does not count."""
 
     says_rate_limit = True
 
@@ -356,6 +357,8 @@ class LeastUsedNow(LeastUsed):
         return rpm is None or mine[1] + 1 <= rpm
 
     def answered(self, now: float, asked: str, name: str, answer: Answer) -> None:
+        if self._known.late and answer.first is not None:
+            return
         mine = self._of(now, name)
         self._maps[name] = now // MINUTE, {name: [mine[0] + answer.tokens, mine[1]]}
 

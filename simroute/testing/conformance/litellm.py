@@ -4,18 +4,13 @@ ends."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from simroute.core import Outcome, Rest, Target
-from simroute.gateways.litellm.errors import (
-    NO_DEPLOYMENT,
-    NO_TAG,
-    NO_WEIGHT,
-    OVER_BUDGET,
-    OVER_RPM,
-)
+from simroute.core import Outcome, Request, Rest, Target
+from simroute.gateways.litellm.bounds import COUNTING
 from simroute.gateways.litellm.settings import Profile
 from simroute.testing import clock
 from simroute.testing.conformance.litellm_asked import (
@@ -25,11 +20,13 @@ from simroute.testing.conformance.litellm_asked import (
     SeededLots,
     Told,
 )
+from simroute.testing.conformance.litellm_errors import named
 from simroute.testing.conformance.litellm_items import (
     BODIES,
     MOCKS,
     check_known,
     deployments_of,
+    limited_by_info,
     prompt_tokens,
     provider_of,
     question_of,
@@ -53,30 +50,12 @@ AT_ONCE = 1e-9
 """Seconds that the loop of a recorded run does not tell apart."""
 A_CHUNK = 2
 """Tokens in a chunk: LiteLLM counts those of a stream itself, as no chunk says what was used."""
+SYNC, LOGGED = 0.1, 20.0
+"""Seconds of timers that nobody waits for."""
+OF_MOCKS = 3
+"""Letters in a chunk of a mocked answer."""
 UNKNOWN_PRICE = 5.0
 """USD a token, for cost-based routing."""
-OWN = {
-    NO_DEPLOYMENT: "RouterRateLimitError",
-    NO_WEIGHT: "ZeroDivisionError",
-    OVER_BUDGET: "ValueError",
-    OVER_RPM: "RouterRateLimitErrorBasic",
-    NO_TAG: "ValueError",
-}
-CLASSES = {
-    400: "BadRequestError",
-    401: "AuthenticationError",
-    404: "NotFoundError",
-    408: "Timeout",
-    422: "BadRequestError",
-    429: "RateLimitError",
-    500: "InternalServerError",
-    502: "BadGatewayError",
-    503: "ServiceUnavailableError",
-    504: "Timeout",
-}
-"""Names of LiteLLM's exceptions; any other status is an APIError."""
-OF_AZURE = {"1.83": (404, 500), "1.106": (500,), "1.109": (500,)}
-"""Statuses that are one at Azure, too, by version."""
 
 
 def play_litellm(item: Config) -> None:
@@ -186,6 +165,8 @@ class Run:
             told.prices[name] = sum(
                 given.get(f"{way}_cost_per_token") or UNKNOWN_PRICE for way in ("input", "output")
             )
+            if limited_by_info(entry):
+                told.unslotted.add(name)
             if given.get("mock_response") is not None:
                 self._mocks[name] = given["mock_response"], given.get("mock_delay")
         settings, told.matching, told.shared = settings_of(item)
@@ -205,7 +186,15 @@ class Run:
 
     async def play(self) -> None:
         callers = (self._caller(i, each) for i, each in enumerate(self._item["requests"]))
+        sync = asyncio.create_task(self._sync())
         await asyncio.gather(*callers)
+        sync.cancel()
+
+    async def _sync(self) -> None:
+        """What usage-based-routing-v2 does all the while: it changes nothing but the order in which
+        timers of one moment are due."""
+        while self._layer.routing_strategy == COUNTING:
+            await asyncio.sleep(SYNC)
 
     async def _caller(self, number: int, asked: Config) -> None:
         await asyncio.sleep(asked.get("t", 0.0) - now())
@@ -226,7 +215,10 @@ class Run:
         if outcome.rest is not None:
             outcome = await outcome.rest
         self._world.end(request)
-        self.ends[number] = (ms(now()), number, *self._named(outcome, begun))
+        asked_of = self._world.known.get(outcome.target or "")
+        provider = "" if asked_of is None else asked_of.provider
+        name = named(outcome, self._profile, provider, begun)
+        self.ends[number] = (ms(now()), number, *name)
         if streamed and outcome.ok:
             first, chunks = self._chunks.get(number, (now(), 1))  # a kept answer is one chunk
             self.streams[number] = {
@@ -235,36 +227,11 @@ class Run:
                 "chunks": chunks,
             }
 
-    def _named(self, outcome: Outcome, begun: bool) -> tuple[str, int | None]:
-        """The exception that its caller has, and the status of it. begun: after a stream's head."""
-        if outcome.ok:
-            return "ok", 200
-        if outcome.error in OWN:
-            late = self._profile == "1.109" and outcome.error == NO_DEPLOYMENT
-            return OWN[outcome.error], 429 if late else None
-        if outcome.error == "context_length":
-            return "ContextWindowExceededError", 400
-        if outcome.error == "content_filter":
-            return "ContentPolicyViolationError", 400
-        if outcome.error in ("refused", "reset"):
-            azure = self._world.known[outcome.target or ""].provider == "azure"
-            return "APIConnectionError" if azure else "InternalServerError", 500
-        if outcome.error == "truncated":
-            old = self._profile == "1.83"
-            return "MidStreamFallbackError" if old else "APIConnectionError", 500
-        if begun and outcome.limit and self._profile != "1.109":
-            return ("ReadTimeout", None) if self._profile == "1.83" else ("APIConnectionError", 500)
-        known = self._world.known.get(outcome.target or "")
-        is_azure = known is not None and known.provider == "azure"
-        if is_azure and outcome.status in OF_AZURE[self._profile]:
-            return "APIError", outcome.status
-        return CLASSES.get(outcome.status, "APIError"), outcome.status
-
     # -- the upstreams: a transport of the live world
 
     async def send(self, call: Any) -> Outcome:
         name, request = call.target, call.request
-        if (mocked := await self._mocked(name)) is not None:
+        if (mocked := await self._mocked(name, request)) is not None:
             return mocked
         answers, asked = self._item["upstream"][name], self._asked.get(name, 0)
         answers = [answers] if isinstance(answers, dict) else answers
@@ -285,8 +252,9 @@ class Run:
                 return Outcome(status, name, error, retry_after(answer, now()))
             if not request.streamed:
                 end = "200"
-                return self._whole(name, answer)
-            outcome, told = await self._stream(name, request.id, answer)
+                await asyncio.sleep(0)  # who comes at the same moment does not know of it
+                return self._whole(name, answer, answer.get("tokens", TOKENS))
+            outcome, told = await self._stream(name, request, answer)
             end = ""
             outcome.then(lambda final: self.sends.append((began, name, told(final), request.id)))
             return outcome
@@ -294,22 +262,26 @@ class Run:
             if end:
                 self.sends.append((began, name, end, request.id))
 
-    async def _mocked(self, name: str) -> Outcome | None:
-        """What LiteLLM says itself, where it is to ask nobody."""
+    async def _mocked(self, name: str, request: Request) -> Outcome | None:
+        """What LiteLLM says itself, where it is to ask nobody. A mocked timeout blocks a thread,
+        for which no virtual time passes."""
         own = ASKED.get()
         if own.get("mock_timeout"):
-            await asyncio.sleep(LIMIT.get())
             return Outcome(408, name, "timeout", limit="timeout")
         text, delay = self._mocks.get(name, (None, None))
         text = own.get("mock_response", text)
         if text is None:
             return None
         await asyncio.sleep(own.get("mock_delay", delay) or 0.0)
-        failure = MOCKS.get(text)
-        return self._whole(name, {}) if failure is None else Outcome(failure[0], name, failure[1])
+        if failure := MOCKS.get(text):
+            return Outcome(failure[0], name, failure[1])
+        if request.streamed:
+            self._chunks.setdefault(request.id, (now(), math.ceil(len(text) / OF_MOCKS)))
+        return self._whole(name, {}, TOKENS)
 
-    def _whole(self, name: str, answer: Config) -> Outcome:
-        into, out = answer.get("tokens", TOKENS)
+    def _whole(self, name: str, answer: Config, tokens: Sequence[int]) -> Outcome:
+        asyncio.get_running_loop().call_later(LOGGED, bool).cancel()
+        into, out = tokens
         price = self._world.price(name)
         finish = answer.get("finish", answer.get("finish_reason", answer.get("body")))
         return Outcome(
@@ -323,12 +295,12 @@ class Run:
         )
 
     async def _stream(
-        self, name: str, number: int, answer: Config
+        self, name: str, request: Request, answer: Config
     ) -> tuple[Outcome, Callable[[Outcome], str]]:
         """An answer whose chunks come one after another; 1.109 hands it on at the first of them,
         earlier versions at its head."""
         gap, first = answer.get("gap", 0.0), answer.get("first_chunk", 0.0)
-        chunks, cut = answer.get("chunks", 1), answer.get("break_after")
+        chunks, cut, number = answer.get("chunks", 1), answer.get("break_after"), request.id
         heard, text = now(), Text(b"text")
 
         async def read_on() -> Outcome:
@@ -343,12 +315,15 @@ class Run:
                 begun, count = self._chunks.get(number, (now(), 0))  # of the stream that it mends
                 self._chunks[number] = begun, count + 1
             await asyncio.sleep(0)  # who comes at the same moment does not know that it has ended
-            return replace(self._whole(name, answer), answer=text, output_tokens=A_CHUNK * chunks)
+            self._chunks.setdefault(number, (0.0, 0))  # none came
+            used = request.input_tokens, A_CHUNK * chunks
+            return replace(self._whole(name, answer, used), answer=text)
 
-        at_chunk = self._profile == "1.109"
+        at_chunk = self._profile == "1.109" and chunks > 0
         if at_chunk:
             if not await heard_in(first):
                 return Outcome(408, name, "stalled", limit="timeout"), told
+            await asyncio.sleep(0)  # who comes at the same moment does not know how it began
             if cut == 0:
                 failed = Outcome(500, name, "truncated")
                 return failed, told

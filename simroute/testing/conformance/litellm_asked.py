@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Awaitable, Hashable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simroute.core import Call, Outcome, Send, World
@@ -19,12 +19,15 @@ from simroute.gateways.litellm.errors import NO_TAG, OVER_LIMIT, ErrorClass
 from simroute.gateways.litellm.fleet import Fleet, Wanted
 from simroute.gateways.litellm.router import LiteLLM, Ride
 from simroute.gateways.litellm.strategies import Lots
+from simroute.gauges.store import Store
 
 LIMIT: ContextVar[float] = ContextVar("LIMIT")
 """Seconds for each read of the send at hand."""
 ASKED: ContextVar[dict[str, Any]] = ContextVar("ASKED")
 """What the request at hand brings of its own: it holds for its whole task, but for what happens
 once."""
+RETRIED: ContextVar[bool] = ContextVar("RETRIED")
+"""Whether the next send is one more without a pause: others of that moment come before it."""
 OF_KIND = {
     "ContextWindowExceededError": "context_window_fallbacks",
     "ContentPolicyViolationError": "content_policy_fallbacks",
@@ -61,8 +64,8 @@ class SeededLots(Lots):
 class Told:
     """What the layer has no word for. models, tags, prices: by deployment, litellm's name of its
     model, its tags, and USD a token in and out as cost-based routing reads them; matching: by tags,
-    if at all ("any", "all"); shared: groups that share a cache's answers;
-    chunks: what requests have heard of streams."""
+    if at all ("any", "all"); shared: groups that share a cache's answers; unslotted: deployments
+    whose limits bound no calls in flight; chunks: what requests have heard of streams."""
 
     lots: SeededLots
     models: dict[str, str] = field(default_factory=dict)
@@ -70,6 +73,7 @@ class Told:
     prices: dict[str, float] = field(default_factory=dict)
     matching: str = ""
     shared: tuple[tuple[str, ...], ...] = ()
+    unslotted: set[str] = field(default_factory=set)
     chunks: Mapping[int, object] = field(default_factory=dict)
 
 
@@ -88,6 +92,7 @@ class AskedRouter(LiteLLM):
 
     async def _tried(self, ride: Ride, name: str) -> Outcome:
         """What is mocked fails before any try, once."""
+        RETRIED.set(False)
         for key, mocked in MOCKED.items():
             if ASKED.get().pop(key, None):
                 return mocked
@@ -112,6 +117,7 @@ class AskedRouter(LiteLLM):
     def _pause(self, ride: Ride, outcome: Outcome, tries: int) -> float:
         if not self.jitter:
             self.told.lots.chance.random()  # drawn all the same
+        RETRIED.set(False)
         return super()._pause(ride, outcome, tries)
 
     def _has_begun(self, ride: Ride, final: Outcome) -> bool:
@@ -159,8 +165,8 @@ class AskedFleet(Fleet):
     it."""
 
     def __init__(self, settings: AskedRouter, world: World, told: Told) -> None:
-        super().__init__(settings, world)
         self._told = told
+        super().__init__(settings, world)
         self._plain = set()  # lots are drawn wherever there is one left, too
         self._is_filtered |= bool(told.matching)
         self._is_called = {name: name for name in self.known}
@@ -168,6 +174,11 @@ class AskedFleet(Fleet):
         self._patterns = {
             name: re.compile(re.escape(name).replace(r"\*", "(.*)")) for name in self.groups
         }
+
+    def _most_at_once(self, name: str, own: Deployment) -> int | None:
+        if name in self._told.unslotted:
+            own = replace(own, rpm=None, tpm=None)
+        return super()._most_at_once(name, own)
 
     # -- names
 
@@ -208,6 +219,14 @@ class AskedFleet(Fleet):
         never = "*" in self._group_of[target]
         return super()._failure(wanted, target, kind, 0.0 if never else seconds)
 
+    def _known_answer(self, wanted: Wanted, answers: Store) -> Outcome | None:
+        own = ASKED.get().get("cache") or {}
+        return None if own.get("no-cache") else super()._known_answer(wanted, answers)
+
+    def _keep(self, answers: Store, wanted: Wanted, outcome: Outcome) -> None:
+        if not (ASKED.get().get("cache") or {}).get("no-store"):
+            super()._keep(answers, wanted, outcome)
+
     def _shelf(self, name: str) -> Hashable:
         return next((each for each in self._told.shared if name in each), name)
 
@@ -228,6 +247,9 @@ class AskedFleet(Fleet):
         default = [each for each in left if "default" in tags[each]]
         if not asked:
             return default or left
+        group = self.members(wanted.name)
+        if self._late and not matched and any(asked & {*self._told.tags[each]} for each in group):
+            return refused(NO_TAG)  # somebody else has it
         return matched or default or refused(NO_TAG)
 
     def _lots(self, wanted: Wanted) -> Lots:
@@ -240,6 +262,12 @@ class AskedFleet(Fleet):
         return float(getattr(outcome.answer, "first", head))
 
     # -- sends
+
+    async def send(self, wanted: Wanted) -> Outcome:
+        if RETRIED.get():
+            await asyncio.sleep(0)
+        RETRIED.set(True)
+        return await super().send(wanted)
 
     async def _ask(self, wanted: Wanted, target: str) -> Outcome:
         """Whatever else ends at the same moment is known before a slot is free, or anybody is asked

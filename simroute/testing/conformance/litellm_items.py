@@ -13,6 +13,7 @@ from typing import Any
 from simroute.core import Price
 from simroute.gateways.litellm.deployment import Deployment
 from simroute.gateways.litellm.settings import ProviderBudget
+from simroute.testing.conformance.spelling import to_value
 from simroute.testing.conformance.verdict import Config, skip_if, skip_unknown, skip_unread
 
 OWN_CHAINS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
@@ -44,6 +45,7 @@ BEGIN = 1_700_000_040
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0, "mo": 2_592_000.0}
 KNOWN_KWARGS = {
     *OWN_CHAINS,
+    "cache",
     "num_retries",
     "max_retries",
     "timeout",
@@ -62,6 +64,7 @@ KNOWN_KWARGS = {
     "specific_deployment",
 }
 """What a request may bring of its own."""
+OF_CACHES = {"no-cache", "no-store"}
 MOCKS = {
     "litellm.RateLimitError": (429, "error"),
     "litellm.ContextWindowExceededError": (400, "context_length"),
@@ -69,14 +72,31 @@ MOCKS = {
 }
 """Answers that are none: a status, and our word for it."""
 PLAIN_KWARGS = {
+    "extra_body",
+    "extra_headers",
     "frequency_penalty",
+    "function_call",
+    "functions",
+    "logit_bias",
+    "logprobs",
     "max_completion_tokens",
     "max_tokens",
+    "modalities",
     "n",
+    "parallel_tool_calls",
+    "prediction",
     "presence_penalty",
+    "reasoning_effort",
+    "response_format",
     "seed",
+    "service_tier",
     "stop",
+    "store",
+    "stream_options",
     "temperature",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
     "top_p",
     "user",
 }
@@ -100,8 +120,10 @@ IDLE = {"set_verbose", "debug_level", "client_ttl", "polling_interval", "cache_k
 OFF = {
     "enable_health_check_routing",
     "enable_tag_filtering",
+    "guardrail_list",
     "ignore_invalid_deployments",
     "model_group_affinity_config",
+    "search_tools",
     "tag_filtering_match_any",
 }
 """Settings that change nothing where they are false or empty."""
@@ -123,8 +145,33 @@ TELLS_NOTHING = {
     "input_cost_per_token",
     "output_cost_per_token",
     "request_timeout",
+    "configurable_clientside_auth_params",
+    "default_api_key_rpm_limit",
+    "default_api_key_tpm_limit",
+    "litellm_credential_name",
+    "merge_reasoning_content_in_choices",
+    "use_in_pass_through",
 }
 """Of litellm_params: read elsewhere, or of no effect against a scripted upstream."""
+LIMITS = "rpm", "tpm"
+COUNTING = (
+    "usage-based-routing",
+    "usage-based-routing-v2",
+    "latency-based-routing",
+    "cost-based-routing",
+)
+"""Strategies that keep to limits, also to those in `model_info`."""
+OF_INFO = {
+    *("id", "order", "max_input_tokens", *LIMITS),
+    *("mode", "base_model", "max_tokens", "max_output_tokens", "access_groups", "tier", "key"),
+    *("db_model", "created_at", "created_by", "updated_at", "updated_by", "litellm_provider"),
+    *("input_cost_per_token", "output_cost_per_token", "supported_openai_params"),
+    *("disable_background_health_check", "health_check_timeout", "health_check_model"),
+}
+"""What `model_info` may say: what the Router reads, and what is of no effect here, as is whatever
+the model is said to support."""
+OF_OTHERS = "team_id", "team_public_model_name", "supported_environments"
+"""Of `model_info`: who may ask for it, and where."""
 
 
 def check_known(item: Config) -> None:
@@ -135,19 +182,22 @@ def check_known(item: Config) -> None:
         for key in request.keys() - OF_REQUESTS:
             skip_if(True, f"a request's {key}")
         for key, value in (request.get("kwargs") or {}).items():
+            skip_if(key == "num_retries" and value is None, "a request's num_retries of null")
             skip_if(key not in known and value is not None, f"a request's own {key}")
-            skip_if(key == "mock_response" and not is_mock(value, request), f"its mock {value}")
-    streamed = any(request.get("stream") for request in item["requests"])
+            words = value.keys() - OF_CACHES if key == "cache" and isinstance(value, dict) else ()
+            skip_if(words, f"a request's own cache: {', '.join(sorted(words))}")
+            skip_if(key == "mock_response" and not is_mock(value), f"its mock {value}")
     for entry in item["model_list"]:
         skip_unknown(entry, OF_ENTRIES, "an entry of model_list")
         text = entry["litellm_params"].get("mock_response")
-        skip_if(text and not is_mock(text, {"stream": streamed}), f"a mocked answer {text}")
+        skip_if(text and not is_mock(text), f"a mocked answer {text}")
     for answers in item["upstream"].values():
         for answer in [answers] if isinstance(answers, dict) else answers:
             for key in answer.keys() - OF_ANSWERS:
                 skip_if(True, f"an upstream's {key}")
-            body, stopped = answer.get("body"), answer.get("status", 200) == 200
-            known_bodies = (None, "", *(("content_filter",) if stopped else BODIES))
+            body, status = answer.get("body"), answer.get("status", 200)
+            skip_if(status != 200 and status < 400, f"an upstream's status {status}")
+            known_bodies = (None, "", *(("content_filter",) if status == 200 else BODIES))
             skip_if(body not in known_bodies, f"an upstream's body {body}")
             error = answer.get("error")
             skip_if(error not in (None, "", "connect", "read"), f"an upstream's error {error}")
@@ -155,10 +205,9 @@ def check_known(item: Config) -> None:
         skip_if(True, f"the environment's {key}")
 
 
-def is_mock(text: object, request: Config) -> bool:
+def is_mock(text: object) -> bool:
     """Whether it is known what comes of a mocked answer."""
-    known = isinstance(text, str) and (text in MOCKS or not text.startswith("Exception"))
-    return known and not request.get("stream")
+    return isinstance(text, str) and (text in MOCKS or not text.startswith("Exception"))
 
 
 def question_of(asked: Config, number: int) -> object:
@@ -254,23 +303,39 @@ def provider_of(entry: Config) -> str:
     return str(given.get("custom_llm_provider") or (named[0] if named[1] else "openai"))
 
 
+def limited_by_info(entry: Config) -> bool:
+    """Whether its limits stand in `model_info`, where they bound neither a shuffle's weights nor
+    calls in flight."""
+    limits = [each.get(key) for each in (entry["litellm_params"], entry) for key in LIMITS]
+    info = entry.get("model_info") or {}
+    return limits == [None] * 4 and any(info.get(key) is not None for key in LIMITS)
+
+
 def deployments_of(item: Config) -> Iterator[tuple[str, Config, Deployment, Price]]:
     """Id, entry, parameters and price of each entry of `model_list`."""
     known = {field.name for field in fields(Deployment)}
+    settings = item.get("router_settings") or {}
+    counts = settings.get("routing_strategy") in COUNTING
+    enforces = "enforce_model_rate_limits" in (settings.get("optional_pre_call_checks") or ())
     for place, entry in enumerate(item["model_list"]):
         info, given = entry.get("model_info") or {}, dict(entry["litellm_params"])
         for key, value in given.items():
             idle = key in known or key in TELLS_NOTHING or value is None
             skip_if(not idle, f"the parameter {key} of a deployment")
+        skip_unread({k: v for k, v in info.items() if "supports_" not in k}, OF_INFO, "model_info")
+        for key in OF_OTHERS:
+            skip_if(info.get(key), f"{key} of model_info")
+        skip_if(enforces and limited_by_info(entry), "limits in model_info that are enforced")
         given["timeout"] = given.get("timeout") or given.pop("request_timeout", None)
         if (period := given.get("budget_duration")) is not None:
             given["budget_duration"] = _period(period)
         name = str(info.get("id", f"{entry['model_name']}-{place}"))
         given["max_input_tokens"] = info.get("max_input_tokens")
-        for key in ("rpm", "tpm"):  # these may stand beside litellm_params
-            value = given.get(key, entry.get(key, info.get(key)))
-            if value is not None:
-                given[key] = value
+        given.setdefault("order", info.get("order"))
+        for key in LIMITS:  # these may stand beside litellm_params
+            value = given.get(key, entry.get(key))
+            own = counts and value is None  # there they do not weigh it in a shuffle
+            given[key] = to_value(info.get(key) if own else value)
         costs = given.get("input_cost_per_token"), given.get("output_cost_per_token")
         made = {key: value for key, value in given.items() if key in known and value is not None}
         into, out = ((cost or 0.0) * 1e6 for cost in costs)
