@@ -17,6 +17,12 @@ def entry(group, name, **params):
     }
 
 
+def told(**info):
+    """A deployment of whose model something is said."""
+    made = entry("g", "a")
+    return {**made, "model_info": {**made["model_info"], **info}}
+
+
 PAIR = [entry("g", "a", order=1), entry("g", "b", order=2)]
 GROUPS = [entry("g", "a"), entry("h", "b")]
 
@@ -261,6 +267,12 @@ CASES = {
         LEVELS,
         litellm_version="1.109.1",
     ),
+    "what is said of a model, and tells the Router nothing": run(
+        [[0, "a", 200]],
+        [[100, 0, "ok", 200]],
+        {"a": [{"latency": 0.1}]},
+        [told(mode="chat", supports_vision=True, description="fast", access_groups=["x"])],
+    ),
     "arguments of a strategy": run(
         [[0, "b", 200]],
         [[100, 0, "ok", 200]],
@@ -290,6 +302,20 @@ def test_fields_that_no_recorded_run_has(name):
         ({"upstream": {"a": [{"sse_error": 1}]}}, "an upstream's sse_error"),
         ({"upstream": {"a": [{"status": 400, "body": "odd"}]}}, "an upstream's body odd"),
         ({"upstream": {"a": [{"error": "odd"}]}}, "an upstream's error odd"),
+        ({"upstream": {"a": [{"status": 302}]}}, "an upstream's status 302"),
+        ({"models": [told(team_id="t")]}, "team_id of model_info"),
+        ({"models": [told(is_odd=True)]}, "is_odd of model_info"),
+        ({"models": [told(max_input_token=3)]}, "max_input_token of model_info"),
+        (
+            {
+                "models": [told(rpm=3)],
+                "router_settings": {"optional_pre_call_checks": ["enforce_model_rate_limits"]},
+            },
+            "limits in model_info that are enforced",
+        ),
+        (kwargs(cache={"ttl": 3}), "a request's own cache: ttl"),
+        (kwargs(num_retries=None), "a request's num_retries of null"),
+        (kwargs(metadata={"tags": ["!a"]}), "the tag !a"),
         ({"env": {"JITTER": "0", "MAX_RETRY_DELAY": "3"}}, "the environment's MAX_RETRY_DELAY"),
     ],
 )

@@ -97,6 +97,8 @@ def test_a_set_up_may_be_said_otherwise(setup, figures):
         ("first 2 requests 502", "once", {"times": 2}),
         ("500 for 10 s, then healthy", "once", {"until": 10.0}),
         ("connection refused, once", "reset", {"times": 1}),
+        ("TLS handshake failure", "reset", {"times": None}),
+        ("DNS failure, twice", "reset", {"times": 2}),
         ("TCP reset mid-stream after 10 tokens", "cut", {"times": None}),
         ("rate limited without Retry-After", "persistent", {"times": None}),
         ("429 with Retry-After 7 s twice, then healthy", "limited", {"times": 2}),
@@ -107,6 +109,22 @@ def test_a_fault_says_how_often_it_happens(title, kind, figures):
     fault = fault_of("S99", title, "")
     assert fault.kind == kind
     assert {name: getattr(fault, name) for name in figures} == figures
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "S17 503 persistent on both providers",
+        "S18 500 on every second request",
+        "S19 503 persistent, fallback down too",
+        "S20 intermittent 500",
+        "S21 429 for 30 % of requests",
+    ],
+)
+def test_a_fault_that_is_not_the_primarys_from_its_first_call_on_is_skipped(title):
+    """It would else be played as one that is."""
+    (found,) = judged("", {title: {"direct": "safe 1p/0f"}}).values()
+    assert (found.word, "a fault that is" in found.why) == ("skip", True)
 
 
 def test_other_values_give_what_arithmetic_gives():
@@ -203,14 +221,22 @@ def test_what_nobody_reads_in_a_scorecard_is_told(items):
         ("litellm_proxy_tuned", "pass 2p/1f gap 1.0 total 2.1", "pass"),
         ("reference.yaml", "pass 3p/1f gap .5 total 2.4", "pass"),
         ("retry_only", "safe 3p/0f", "pass"),
+        ("langchain", "PASS 3p / 1f total 2.4, gap 500 ms (after 503)", "pass"),
+        ("langchain", "pass  3p/1f gap .5 2.4 [1]*", "pass"),
+        ("langchain", "pass", "pass"),
+        ("langchain", "safe (no fallback)", "fail"),
+        ("langchain", "pass 3p/1f gap .5 gap .5", "fail"),
+        ("langchain", "pass 3p/1f gap .5; 2.4", "fail"),
         ("direct", None, "skip"),
+        ("direct", "n/a", "skip"),
+        ("direct", "— (not run)", "skip"),
         ("unify", "safe 1p/0f", "skip"),
         ("direct", 5, "fail"),
         ("direct", "great 1p/0f 0.0", "fail"),
     ],
 )
 def test_cells_and_systems_may_be_written_otherwise(system, published, word):
-    """Without a total, with units, with a version; an empty one is skipped."""
+    """Without a total, with units, notes at the end, with a version; an empty one is skipped."""
     (found,) = judged("", {"S04 503 persistent": {system: published}}).values()
     assert (found.word, "\n" in str(found)) == (word, False)
 

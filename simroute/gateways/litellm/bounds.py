@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from simroute.core import Call, Outcome, World
-from simroute.gateways.litellm.cooldowns import MINUTE, Lasting
+from simroute.gateways.litellm.cooldowns import MINUTE, Lasting, minute_of
 from simroute.gateways.litellm.deployment import Deployment
 from simroute.gateways.litellm.errors import OVER_BUDGET, OVER_RPM
 from simroute.gateways.litellm.settings import Settings
@@ -69,7 +69,7 @@ class Bounds:
     def admits(self, now: float, name: str) -> bool:
         """Whether a call keeps to its deployment's limits of this minute, where they are enforced;
         a refused one counts as well."""
-        limits, minute = self._known[name], now // MINUTE
+        limits, minute = self._known[name], minute_of(now)
         if limits.tpm is not None and self._used.get(now, ("tokens", name, minute)) >= limits.tpm:
             return False
         if limits.rpm is None:
@@ -78,7 +78,7 @@ class Bounds:
 
     def used(self, now: float, name: str, tokens: int) -> None:
         """What an answer has used of its minute."""
-        self._used.add(now, ("tokens", name, now // MINUTE), tokens, MINUTE)
+        self._used.add(now, ("tokens", name, minute_of(now)), tokens, MINUTE)
 
     def _has_budget(self, now: float, name: str, provider: str) -> bool:
         budget, own = self._providers.get(provider), self._own.get(name)

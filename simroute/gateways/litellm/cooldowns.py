@@ -14,10 +14,13 @@ SINGLE_EVENTS = 1000
 """A deployment that is alone cools when all of so many calls of a minute failed."""
 DEFAULT_ALLOWED = 3
 """Given, it counts as not given (1.83)."""
-
-
 INSTANT = 1e-7
 """Seconds that the Router's clock cannot tell apart: it counts from 1970."""
+
+
+def minute_of(now: float) -> float:
+    """Which minute it is."""
+    return (now + INSTANT) // MINUTE
 
 
 class Lasting:

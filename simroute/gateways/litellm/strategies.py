@@ -11,9 +11,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from simroute.gateways.litellm.cooldowns import MINUTE, minute_of
 from simroute.gateways.litellm.deployment import Deployment
 
-MINUTE = 60.0
 COUNTED_FOR = 600.0
 """Seconds for which a least-busy map of calls under way lives."""
 COUNTED_FOR_LATER = 3600.0
@@ -205,21 +205,20 @@ class Record:
 
     def use(self, now: float, tokens: int) -> None:
         """One more answer."""
-        if self.minute != now // MINUTE:
-            self.minute, self.tokens, self.calls = now // MINUTE, 0, 0
+        minute = minute_of(now)
+        if self.minute != minute:
+            self.minute, self.tokens, self.calls = minute, 0, 0
         self.tokens, self.calls = self.tokens + tokens, self.calls + 1
 
     def has_room(self, now: float, tokens: int, limits: Deployment) -> bool:
         """Whether a prompt of so many tokens may still be sent in this minute."""
-        used, calls = (self.tokens, self.calls) if self.minute == now // MINUTE else (0, 0)
+        used, calls = (self.tokens, self.calls) if self.minute == minute_of(now) else (0, 0)
         fits = not limits.tpm or used + tokens <= limits.tpm
         return fits and (not limits.rpm or calls + 1 <= limits.rpm)
 
 
 class Cheapest(Strategy):
     """The lowest price; of equal ones the one that was known first."""
-
-    life = MINUTE
 
     def __init__(self, known: Known) -> None:
         super().__init__(known)
@@ -229,20 +228,27 @@ class Cheapest(Strategy):
         return MINUTE
 
     def choose(self, choice: Choice) -> str | None:
-        names = [name for name, _ in self._with_room(choice)]
+        records = self._records(choice)
+        names = self._with_room(choice, records, list(records))
         return min(names, key=choice.price) if names else None
 
-    def _with_room(self, choice: Choice) -> list[tuple[str, Record]]:
-        """Those that are left, in the order in which they became known."""
+    def _records(self, choice: Choice) -> dict[str, Record]:
+        """Of all that are known, in the order in which they became so."""
         records: dict[str, Record] = self._maps.get(choice.now, choice.asked)
         for name in choice.names:
             if name not in records:
                 records[name] = Record(speeds=[0.0])
+        return records
+
+    def _with_room(
+        self, choice: Choice, records: Mapping[str, Record], names: list[str]
+    ) -> list[str]:
+        """Those of them that are left, and may be asked in this minute."""
         limits, left = self._known.deployments, set(choice.names)
         return [
-            (name, record)
-            for name, record in records.items()
-            if name in left and record.has_room(choice.now, choice.tokens, limits[name])
+            name
+            for name in names
+            if name in left and records[name].has_room(choice.now, choice.tokens, limits[name])
         ]
 
     def answered(self, now: float, asked: str, name: str, answer: Answer) -> None:
@@ -264,9 +270,11 @@ class Fastest(Cheapest):
         return known.ttl
 
     def choose(self, choice: Choice) -> str | None:
-        records = dict(self._with_room(choice))
-        means = {name: mean_of(records[name], choice.streamed) for name in records}
-        order = sorted(choice.lots.mixed(list(means)), key=means.__getitem__)
+        records = self._records(choice)
+        mixed = choice.lots.mixed(list(records))
+        left = self._with_room(choice, records, mixed)
+        means = {name: mean_of(records[name], choice.streamed) for name in left}
+        order = sorted(left, key=means.__getitem__)
         if not order:
             return None
         best = means[order[0]]
@@ -306,7 +314,7 @@ class LeastUsed(Strategy):
     def _used(self, now: float, key: str) -> dict[str, list[int]]:
         """Tokens and calls by deployment, in this minute."""
         minute, found = self._maps.get(key, (-1.0, {}))
-        return found if minute == now // MINUTE else {}
+        return found if minute == minute_of(now) else {}
 
     def choose(self, choice: Choice) -> str | None:
         used = self._used(choice.now, choice.group)
@@ -328,7 +336,7 @@ class LeastUsed(Strategy):
         mine = used.setdefault(name, [0, 0])
         mine[0] += answer.tokens
         mine[1] += 1
-        self._maps[asked] = now // MINUTE, used
+        self._maps[asked] = minute_of(now), used
 
 
 class LeastUsedNow(LeastUsed):
@@ -353,14 +361,14 @@ class LeastUsedNow(LeastUsed):
         mine, rpm = self._of(now, name), self._known.deployments[name].rpm
         if rpm is not None and mine[1] >= rpm:
             return False
-        self._maps[name] = now // MINUTE, {name: [mine[0], mine[1] + 1]}
+        self._maps[name] = minute_of(now), {name: [mine[0], mine[1] + 1]}
         return rpm is None or mine[1] + 1 <= rpm
 
     def answered(self, now: float, asked: str, name: str, answer: Answer) -> None:
         if self._known.late and answer.first is not None:
             return
         mine = self._of(now, name)
-        self._maps[name] = now // MINUTE, {name: [mine[0] + answer.tokens, mine[1]]}
+        self._maps[name] = minute_of(now), {name: [mine[0] + answer.tokens, mine[1]]}
 
 
 STRATEGIES: dict[str, type[Strategy]] = {

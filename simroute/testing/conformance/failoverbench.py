@@ -24,7 +24,13 @@ from simroute.testing.conformance.failover_systems import (
     system_of,
 )
 from simroute.testing.conformance.faults import WELL, Answer, Fault, fault_of
-from simroute.testing.conformance.scorecard import Result, differences, parse, tolerance_of
+from simroute.testing.conformance.scorecard import (
+    Result,
+    differences,
+    is_empty,
+    parse,
+    tolerance_of,
+)
 from simroute.testing.conformance.verdict import Config, Differs, Inexpressible
 from simroute.worlds.live.request import LiveRequest
 from simroute.worlds.live.streams import HeardRest
@@ -47,7 +53,7 @@ DRAWS = 120
 
 def play_cell(item: Config) -> None:
     """Raises Differs when no draw gives what was published, with the figures of the nearest."""
-    if item["published"] is None:
+    if is_empty(item["published"]):
         raise Inexpressible("a cell that is empty")
     wanted, tolerance = parse(item["published"]), tolerance_of(item.get("tolerance"))
     nearest: tuple[list[str], Result] | None = None

@@ -196,7 +196,10 @@ MADE: dict[str, tuple[Kind, Callable[[SetUp, int], Answer]]] = {
         "cut",
         lambda setup, status: Answer(error="truncated", breaks_at=setup.cut),
     ),
-    r"reset|connection refused": ("reset", lambda setup, status: Answer(503, "reset")),
+    r"reset|connection (?:refused|error|failure)|\bdns\b|\btls\b": (
+        "reset",
+        lambda setup, status: Answer(503, "reset"),
+    ),
     "no response": ("silent", lambda setup, status: Answer(503, "reset", wait=setup.silence)),
     "slow first token|first token after": (
         "slow",
@@ -224,6 +227,12 @@ MADE: dict[str, tuple[Kind, Callable[[SetUp, int], Answer]]] = {
 """By what the name of a fault says, and a status there. A stream that ends without [DONE] nobody
 minds; a fallback that refuses to go on with an answer that somebody else began is not asked to by
 anybody here."""
+ELSEWHERE = (
+    r"\bboth\b|\b(?:on|and|at) (?:the |its )?fallback|\bfallback(?: is)? (?:down|also|too)\b"
+    r"|\bevery (?:second|other|third|\d+(?:nd|rd|th))\b|\bintermittent|\balternat|\brandom"
+    r"|\d ?%"
+)
+"""What is not the primary's own, or not of all calls from the first one on."""
 NUMBERS = {"once": 1, "twice": 2, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 TITLES = {
     "S01": "429 with Retry-After, then healthy",
@@ -249,6 +258,8 @@ TITLES = {
 def fault_of(number: str, title: str, text: str) -> Fault:
     """The fault of this number and name in a file that states this set-up."""
     setup = read_setup(text, title)
+    if beyond := re.search(ELSEWHERE, title, re.IGNORECASE):
+        raise Inexpressible(f"a fault that is {beyond[0]!r}")
     for words in (title, TITLES.get(number, "")):
         low = words.lower()
         found = re.search(r"\b([45]\d\d)\b", low)

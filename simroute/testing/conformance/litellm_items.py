@@ -184,6 +184,9 @@ def check_known(item: Config) -> None:
         for key, value in (request.get("kwargs") or {}).items():
             skip_if(key == "num_retries" and value is None, "a request's num_retries of null")
             skip_if(key not in known and value is not None, f"a request's own {key}")
+            tags = (value or {}).get("tags") or () if key == "metadata" else ()
+            for tag in tags:
+                skip_if(str(tag)[:1] in ("!", "&"), f"the tag {tag}")  # from 1.106 on no plain one
             words = value.keys() - OF_CACHES if key == "cache" and isinstance(value, dict) else ()
             skip_if(words, f"a request's own cache: {', '.join(sorted(words))}")
             skip_if(key == "mock_response" and not is_mock(value), f"its mock {value}")

@@ -123,35 +123,65 @@ def parse(published: str) -> Result:
     """A cell of the scorecard. Raises Malformed for one that is none."""
     if not isinstance(published, str):
         raise Malformed(f"no cell: {short(published)}")
+    text = _bare(published)
+    if text.lower() in VERDICTS:
+        return Result(text.lower())
     several = re.match(
         r"(\w+) (\d+)/(\d+) served(, back(?: on primary)? (?:\+([\d.]+) ?s|never))?"
         r"(?:, (\d+) primary attempts)?$",
-        published,
+        text,
     )
-    if several and several[1] in VERDICTS:
+    if several and several[1].lower() in VERDICTS:
         verdict, answered, asked, back_said, back, attempts = several.groups()
         return Result(
-            verdict,
+            verdict.lower(),
             None if attempts is None else int(attempts),
             served=(int(answered), int(asked)),
             back=None if not back_said else math.inf if back is None else float(back),
         )
-    single = re.match(
-        rf"(\w+) (\d+)p/(\d+)f(?:,? gap {NUMBER} ?s?)?(?:,?(?: total)? {NUMBER} ?s?)?"
-        r"( TRUNCATED)?$",
-        published,
-    )
-    if not single or single[1] not in VERDICTS:
+    single = re.match(r"(\w+) (\d+)p ?/ ?(\d+)f(.*)$", text)
+    told = None if single is None else _figures(single[4])
+    if not single or told is None or single[1].lower() not in VERDICTS:
         raise Malformed(f"no cell: {short(published)!r}")
-    verdict, primary_, fallback, gap, total, truncated = single.groups()
-    return Result(
-        verdict,
-        int(primary_),
-        int(fallback),
-        None if gap is None else float(gap),
-        None if total is None else float(total),
-        truncated=True if truncated else None,
-    )
+    truncated = True if "truncated" in told else None
+    gap, total = told.get("gap"), told.get("total")
+    verdict, primary_, fallback, _ = single.groups()
+    return Result(verdict.lower(), int(primary_), int(fallback), gap, total, truncated=truncated)
+
+
+EMPTY = ("", "-", "–", "—", "n/a", "na", "?")
+"""Cells that say nothing."""
+
+
+def is_empty(published: object) -> bool:
+    """Whether a cell says nothing."""
+    return published is None or (isinstance(published, str) and _bare(published).lower() in EMPTY)
+
+
+def _bare(cell: str) -> str:
+    """A cell without notes at its end (`(…)`, `[1]`, `*`)."""
+    text = " ".join(cell.split())
+    while (shorter := re.sub(r" ?(?:\([^()]*\)|\[\d+\]|[*†‡])$", "", text)) != text:
+        text = shorter
+    return text
+
+
+def _figures(text: str) -> dict[str, float] | None:
+    """Gap and total (s), which may stand alone, and TRUNCATED; None where something else stands
+    there, or one of them twice."""
+    found: dict[str, float] = {}
+    while text.strip():
+        part = re.match(
+            rf",? ?(?:(gap|total) )?{NUMBER} ?(ms|s)?(?=[ ,]|$)|,? ?(TRUNCATED)\b", text
+        )
+        if not part:
+            return None
+        key = "truncated" if part[4] else part[1] or "total"
+        if key in found:
+            return None
+        found[key] = 1.0 if part[4] else in_seconds(part[2], part[3] or "s")
+        text = text[part.end() :]
+    return found
 
 
 def differences(wanted: Result, came: Result, tolerance: Tolerance = PUBLISHED) -> list[str]:
