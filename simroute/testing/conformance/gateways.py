@@ -86,7 +86,9 @@ class Litellm(Rehearsal):
         return self.alone or calls == failed >= self.config["single_threshold"]
 
     def end(self, what: str, step: Config, now: float) -> None:
-        """A call ended."""
+        """A call ended. At the very end of a cooldown it is still one, until something is noted."""
+        if self.state.state == OPEN and self.state.until == now:
+            self.state.at(math.inf)
         if self.config["allowed_fails_policy"] is not None and what != SUCCESS:
             self.by_policy(what, step, now)
         elif "APIConnectionError" in str(step.get("error", "")):
