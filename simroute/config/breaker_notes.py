@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simroute.models import spec
+from simroute.text import clean
 
 IDLE = (
     ("slow_rate", "slow_after", "counts slow calls, and none is slow without slow_after"),
@@ -42,6 +43,7 @@ def idle_breaker_notes(layer: Any, scenario: spec.Scenario | None) -> Iterator[s
     yield from _of_recovery(layer)
     if scenario is not None:
         yield from _of_deployments(layer, scenario)
+        yield from _of_outages(layer, scenario)
 
 
 def _changed(layer: Any, key: str) -> bool:
@@ -111,3 +113,15 @@ def _of_deployments(layer: Any, scenario: spec.Scenario) -> Iterator[str]:
             "spare_alone: each deployment is the only one of its model, so it never opens; leave "
             "it out, or give a model two deployments"
         )
+
+
+def _of_outages(layer: Any, scenario: spec.Scenario) -> Iterator[str]:
+    """Statuses from 500 on with which an outage answers, and which are no failure here."""
+    counted = {*layer.statuses, *layer.at_once}
+    for name, outage in scenario.outages.items():
+        status = outage.status if outage.error_share > 0 else None
+        if isinstance(status, int) and status >= 500 and status not in counted:
+            yield (
+                f"statuses: outage {clean(name, 40)} answers {status}, which is none of them, so "
+                f"that does not open it; add it, if it is to count"
+            )

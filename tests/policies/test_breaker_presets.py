@@ -79,6 +79,21 @@ def test_a_cap_that_lets_none_open_is_told_with_the_number_of_deployments():
         assert [note for note in notes if f"breaker.{key}: " in note]
 
 
+def test_an_outage_whose_status_is_no_failure_to_a_breaker_is_told_by_name():
+    """Kong's list has no 529, with which the demo's outage answers; the other presets' have."""
+    told = {
+        name: [
+            note
+            for note in configured(f"policy.breaker.preset={name}").notes
+            if "breaker.statuses: outage morning answers 529" in note
+        ]
+        for name in PRESETS
+    }
+    assert [name for name, notes in told.items() if notes] == ["kong"]
+    spared = configured("policy.breaker.preset=kong", "scenario.outages.morning.error_share=0")
+    assert not [note for note in spared.notes if "breaker.statuses" in note]
+
+
 def test_a_given_parameter_beats_the_preset_even_where_it_is_the_default():
     """30 s is the default and not resilience4j's 60 s."""
     assert Breaker(preset="resilience4j").cooldown == 60.0
