@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,10 +20,30 @@ ROOT = Path(__file__).parent.parent
 os.environ.pop("COLUMNS", None)  # what is printed must not depend on who starts the tests
 
 
+gc.disable()  # what is imported and collected stays, so that there is nothing to find
+
+
 def pytest_collection_finish() -> None:
     """The modules and the tests stay until the end: collections of garbage pass over them."""
     gc.collect()
     gc.freeze()
+    gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def frozen_for_good() -> Iterator[None]:
+    """A simulation would unfreeze, at its end, what is frozen above, and the collector would look
+    at all of it again."""
+    kept = SimpleNamespace(
+        isenabled=gc.isenabled,
+        disable=gc.disable,
+        enable=gc.enable,
+        freeze=lambda: None,
+        unfreeze=lambda: None,
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("simroute.worlds.sim.kernel.gc", kept)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -231,15 +231,16 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _pack(raw: bytes) -> str:
-    return base64.b64encode(gzip.compress(raw, 9, mtime=0)).decode()
+def _pack(raw: bytes, level: int = 9) -> str:
+    return base64.b64encode(gzip.compress(raw, level, mtime=0)).decode()
 
 
 class _Script:
-    """A script, packed, with the digest by which the page's security policy allows it."""
+    """A script, packed, with the digest by which the page's security policy allows it. At level 5
+    packing plotly takes half of the time, and the page is 1 % larger."""
 
     def __init__(self, text: str) -> None:
-        self.digest, self.packed = _digest(text), _pack(text.encode())
+        self.digest, self.packed = _digest(text), _pack(text.encode(), 5)
 
 
 @cache
