@@ -12,7 +12,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 # Files in order: by their number of tests, those of few long tests would come last and leave a process idle.
 # Every process that a test starts would compile the package anew.
 export PYTHONDONTWRITEBYTECODE :=
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+# One process more than there are cores on a small machine: tests of servers and killed commands mostly wait.
+PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # What test-fast leaves out: studies, commands, what is told by running them, and what reads or fits logs for many cases.
 LATER := tests/cli tests/docs tests/studies tests/truth tests/report tests/test_wheel.py tests/execution/test_dask.py \

@@ -13,9 +13,11 @@ from simroute.cli import main
 from simroute.core import registry
 
 
-def ran(*words: str, errors: bool = True, output: bool = True) -> subprocess.CompletedProcess[str]:
-    """As if it had been started with pipes for (`output`) stdout and (`errors`) stderr; layers of
-    --plugin are forgotten afterwards."""
+def ran(
+    *words: str, errors: bool = True, output: bool = True, together: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """As if it had been started with pipes for (`output`) stdout and (`errors`) stderr, or with one
+    for both (`together`); layers of --plugin are forgotten afterwards."""
     out, err = (
         io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)
     )
@@ -24,7 +26,7 @@ def ran(*words: str, errors: bool = True, output: bool = True) -> subprocess.Com
         if output:
             stack.enter_context(redirect_stdout(out))
         if errors:
-            stack.enter_context(redirect_stderr(err))
+            stack.enter_context(redirect_stderr(out if together else err))
         left = stack.enter_context(pytest.raises(SystemExit))
         main(list(words))
     for kind in [

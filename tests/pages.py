@@ -12,10 +12,17 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+import walk as walking
 from walk import ELLIPSIS, FENCE, environment
+from walk import run as real_run
 
 from commands import ran
 
+QUOTED = re.compile(r"'[^']*'|\"[^\"$`\\\\]*\"")
+SHELL = re.compile(r"[|<>;&$`*?\[\](){}!#]|^(?!simroute |cd )(?<!\\\n).", re.M)
+"""What a process would not do as a shell does, and what is no command of ours."""
+ALONE = dict.fromkeys(("compare", "replay", "run", "tune"), ("--workers", "1"))
+"""Worker processes change no bit, and take longer to start than what is played here."""
 LITTLE = {
     "compare": ["--replications", "2", "scenario.workload.rate=0.02"],
     "replay": ["--replications", "2", "--to", "20m"],
@@ -72,7 +79,7 @@ def done(text: str) -> tuple[int, str]:
     if words[0] == "simroute" and ">" not in words:
         with pytest.MonkeyPatch.context() as patched:
             patched.setenv("COLUMNS", "200")
-            ended = ran(*words[1:], *LITTLE.get(words[1], []))
+            ended = ran(*words[1:], *LITTLE.get(words[1], []), *ALONE.get(words[1], []))
         return ended.returncode, ended.stdout + ended.stderr
     shell = subprocess.run(
         ["sh", "-c", text],
@@ -83,6 +90,35 @@ def done(text: str) -> tuple[int, str]:
         check=False,
     )
     return shell.returncode, shell.stdout
+
+
+def followed(page: Path, folder: Path) -> list[str]:
+    """What `walk` finds wrong on a page; its plain commands are run in this process."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(walking, "run", _run)
+        patched.setenv("NO_COLOR", "1")
+        return walking.walk(page, folder).problems
+
+
+def _run(language: str, title: str, body: str, here: Path) -> tuple[str, str, Path]:
+    """As `walk.run`, which has what a shell is needed for."""
+    lines = body.replace("\\\n", "").splitlines()
+    if language != "sh" or title or any(map(SHELL.search, [QUOTED.sub("", body)])):
+        return real_run(language, title, body, here)
+    output = ""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(here)
+        for line in lines:
+            first, *words = shlex.split(line)
+            if first == "cd":
+                os.chdir(*words)
+                continue
+            ended = ran(*words, *ALONE.get(words[0], []), together=True)
+            output += ended.stdout
+            if ended.returncode:
+                problem = f"ended with {ended.returncode}, not 0: {line}\n{ended.stdout[-2000:]}"
+                return output, problem, Path.cwd()
+        return output, "", Path.cwd()
 
 
 def executed(program: str) -> str:

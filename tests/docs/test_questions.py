@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from walk import walk
 
-from pages import commands, hurried
+from pages import commands, followed, hurried
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "questions.md"
 TEN = (
@@ -49,7 +48,7 @@ def test_the_ten_commonest_questions_are_there():
 )
 def test_a_question_is_answered_as_the_page_says(question, tmp_path):
     """In a fresh folder, the command ends well and prints these figures."""
-    assert walk(alone(question, tmp_path), tmp_path).problems == []
+    assert followed(alone(question, tmp_path), tmp_path) == []
 
 
 @pytest.mark.parametrize("question", sorted(LONG))
