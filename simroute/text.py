@@ -309,7 +309,7 @@ def few_marks(text: str) -> str:
 def clean(text: str, most: int) -> str:
     """One line that steers neither a terminal nor the direction of a text, cut when it is longer
     than `most`."""
-    shown = few_marks(escaped(text))
+    shown = text if text.isascii() and text.isprintable() else few_marks(escaped(text))
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 

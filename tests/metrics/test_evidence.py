@@ -1,6 +1,9 @@
 """Evidence agrees with the metrics and the rows, adds up over replications, and survives
 packing."""
 
+import io
+import json
+import zlib
 from functools import cache
 
 import numpy as np
@@ -132,3 +135,25 @@ def test_packed_evidence_comes_back_as_it_was(played):
     assert {n: (a.dtype, a.tolist()) for n, a in again.counts.items()} == {
         n: (a.dtype, a.tolist()) for n, a in first.counts.items()
     }
+
+
+def test_evidence_that_was_packed_by_earlier_versions_is_read(played):
+    """A compressed .npz, as NumPy writes it, with the story as bytes of JSON."""
+    first, file = played("cached", 0).evidence, io.BytesIO()
+    story = np.frombuffer(json.dumps(first.story).encode(), np.uint8)
+    arrays = {f"n_{name}": array for name, array in first.counts.items()}
+    np.savez_compressed(file, allow_pickle=False, story=story, **arrays)
+    again = Evidence.unpack(file.getvalue())
+    assert again.story == first.story
+    assert {n: (a.dtype, a.tolist()) for n, a in again.counts.items()} == {
+        n: (a.dtype, a.tolist()) for n, a in first.counts.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "head", [[{}, [["a", "|O", [1]]]], [{}, [["a", "<i8", [9]]]], [{}, [["a", "x", [1]]]], [{}]]
+)
+def test_packed_evidence_that_is_none_is_an_error(head):
+    """Arrays of objects, more numbers than there are, types that nobody knows, no arrays."""
+    with pytest.raises((ValueError, TypeError)):
+        Evidence.unpack(zlib.compress(json.dumps(head).encode() + b"\n" + bytes(8)))
