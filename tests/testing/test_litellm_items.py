@@ -267,6 +267,16 @@ CASES = {
         LEVELS,
         litellm_version="1.109.1",
     ),
+    # recorded of the unmodified Router 1.109.3
+    "nought is no limit": run(
+        [[0, "a", 200], [0, "a", 200]],
+        [[3000, 0, "ok", 200], [3000, 1, "ok", 200]],
+        {"a": [{"latency": 3}]},
+        [entry("g", "a", max_parallel_requests=0)],
+        router_settings={"timeout": 0},
+        requests=[{"model": "g", "t": 0}, {"model": "g", "t": 0}],
+        litellm_version="1.109.3",
+    ),
     "what is said of a model, and tells the Router nothing": run(
         [[0, "a", 200]],
         [[100, 0, "ok", 200]],
@@ -314,6 +324,19 @@ def test_fields_that_no_recorded_run_has(name):
             "limits in model_info that are enforced",
         ),
         (kwargs(cache={"ttl": 3}), "a request's own cache: ttl"),
+        (
+            {"models": GROUPS, "fallbacks": [{"g": [{"model": "h", "timeout": 1}]}]},
+            "parameters of a fallback",
+        ),
+        (
+            {
+                "router_settings": {
+                    "routing_strategy": "usage-based-routing-v2",
+                    "routing_strategy_args": {"ttl": 5},
+                }
+            },
+            "ttl of usage-based routing",
+        ),
         (kwargs(num_retries=None), "a request's num_retries of null"),
         (kwargs(metadata={"tags": ["!a"]}), "the tag !a"),
         ({"env": {"JITTER": "0", "MAX_RETRY_DELAY": "3"}}, "the environment's MAX_RETRY_DELAY"),

@@ -115,6 +115,7 @@ SAME_NAME = (
     "routing_strategy",
     "default_max_parallel_requests",
 )
+NOUGHT_IS_NONE = "default_max_parallel_requests", "timeout", "stream_timeout"
 IDLE = {"set_verbose", "debug_level", "client_ttl", "polling_interval", "cache_kwargs"}
 """Settings that change nothing of what is seen here."""
 OFF = {
@@ -170,6 +171,8 @@ OF_INFO = {
 }
 """What `model_info` may say: what the Router reads, and what is of no effect here, as is whatever
 the model is said to support."""
+MANY = 10**9
+"""Calls in flight of who may have nought of them, which is no limit there."""
 OF_OTHERS = "team_id", "team_public_model_name", "supported_environments"
 """Of `model_info`: who may ask for it, and where."""
 
@@ -240,10 +243,12 @@ def settings_of(item: Config) -> tuple[dict[str, Any], str, tuple[tuple[str, ...
         chains: dict[str, tuple[str, ...]] = {}
         for each in given.pop(name, None) or ():
             for key, groups in each.items():
+                skip_if(any(isinstance(one, dict) for one in groups), "parameters of a fallback")
                 chains.setdefault(key, tuple(groups))
         made[name] = chains
-    if not made.get("default_max_parallel_requests"):
-        made.pop("default_max_parallel_requests", None)
+    for name in NOUGHT_IS_NONE:
+        if not made.get(name):
+            made.pop(name, None)
     star = made["fallbacks"].pop("*", ())
     made["default_fallbacks"] = tuple(given.pop("default_fallbacks", None) or star)
     made["model_group_alias"] = {
@@ -264,6 +269,8 @@ def settings_of(item: Config) -> tuple[dict[str, Any], str, tuple[tuple[str, ...
         if each.get("budget_limit") is not None  # by another name it bounds nothing
     }
     arguments = dict(given.pop("routing_strategy_args", None) or {})
+    is_usage = "usage" in made.get("routing_strategy", "")
+    skip_if(is_usage and "ttl" in arguments, "ttl of usage-based routing")
     for name in ("lowest_latency_buffer", "ttl", "max_latency_list_size"):
         if (value := arguments.pop(name, None)) is not None:
             made[name] = value
@@ -333,6 +340,8 @@ def deployments_of(item: Config) -> Iterator[tuple[str, Config, Deployment, Pric
         if (period := given.get("budget_duration")) is not None:
             given["budget_duration"] = _period(period)
         name = str(info.get("id", f"{entry['model_name']}-{place}"))
+        if given.get("max_parallel_requests") == 0:
+            given["max_parallel_requests"] = MANY
         given["max_input_tokens"] = info.get("max_input_tokens")
         given.setdefault("order", info.get("order"))
         for key in LIMITS:  # these may stand beside litellm_params
