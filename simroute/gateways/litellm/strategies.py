@@ -203,16 +203,15 @@ class Record:
     tokens: int = 0
     calls: int = 0
 
-    def use(self, now: float, tokens: int) -> None:
+    def use(self, minute: float, tokens: int) -> None:
         """One more answer."""
-        minute = minute_of(now)
         if self.minute != minute:
             self.minute, self.tokens, self.calls = minute, 0, 0
         self.tokens, self.calls = self.tokens + tokens, self.calls + 1
 
-    def has_room(self, now: float, tokens: int, limits: Deployment) -> bool:
+    def has_room(self, minute: float, tokens: int, limits: Deployment) -> bool:
         """Whether a prompt of so many tokens may still be sent in this minute."""
-        used, calls = (self.tokens, self.calls) if self.minute == minute_of(now) else (0, 0)
+        used, calls = (self.tokens, self.calls) if self.minute == minute else (0, 0)
         fits = not limits.tpm or used + tokens <= limits.tpm
         return fits and (not limits.rpm or calls + 1 <= limits.rpm)
 
@@ -245,16 +244,17 @@ class Cheapest(Strategy):
     ) -> list[str]:
         """Those of them that are left, and may be asked in this minute."""
         limits, left = self._known.deployments, set(choice.names)
+        minute = minute_of(choice.now)
         return [
             name
             for name in names
-            if name in left and records[name].has_room(choice.now, choice.tokens, limits[name])
+            if name in left and records[name].has_room(minute, choice.tokens, limits[name])
         ]
 
     def answered(self, now: float, asked: str, name: str, answer: Answer) -> None:
         records = self._maps.get(now, asked)
         record = records.setdefault(name, Record())
-        record.use(now, answer.tokens)
+        record.use(minute_of(now), answer.tokens)
         self._learn(record, answer)
         self._maps.keep(now, asked, records)
 
@@ -311,13 +311,13 @@ class LeastUsed(Strategy):
         super().__init__(known)
         self._maps: dict[str, tuple[float, dict[str, list[int]]]] = {}
 
-    def _used(self, now: float, key: str) -> dict[str, list[int]]:
+    def _used(self, minute: float, key: str) -> dict[str, list[int]]:
         """Tokens and calls by deployment, in this minute."""
-        minute, found = self._maps.get(key, (-1.0, {}))
-        return found if minute == minute_of(now) else {}
+        of, found = self._maps.get(key, (-1.0, {}))
+        return found if of == minute else {}
 
     def choose(self, choice: Choice) -> str | None:
-        used = self._used(choice.now, choice.group)
+        used = self._used(minute_of(choice.now), choice.group)
         for name in choice.names:
             used.setdefault(name, [0, 0])
         left = set(choice.names)
@@ -332,11 +332,12 @@ class LeastUsed(Strategy):
         return limits.rpm is None or not calls or calls + 1 < limits.rpm
 
     def answered(self, now: float, asked: str, name: str, answer: Answer) -> None:
-        used = self._used(now, asked)
+        minute = minute_of(now)
+        used = self._used(minute, asked)
         mine = used.setdefault(name, [0, 0])
         mine[0] += answer.tokens
         mine[1] += 1
-        self._maps[asked] = minute_of(now), used
+        self._maps[asked] = minute, used
 
 
 class LeastUsedNow(LeastUsed):
@@ -345,8 +346,13 @@ class LeastUsedNow(LeastUsed):
 
     says_rate_limit = True
 
+    def __init__(self, known: Known) -> None:
+        super().__init__(known)
+        self._minutes: dict[str, tuple[float, int, int]] = {}
+
     def choose(self, choice: Choice) -> str | None:
-        used = {name: self._of(choice.now, name) for name in choice.names}
+        minute = minute_of(choice.now)
+        used = {name: self._of(minute, name) for name in choice.names}
         names = [name for name in used if self._has_room(choice, name, used[name])]
         if not names:
             return None
@@ -354,21 +360,25 @@ class LeastUsedNow(LeastUsed):
         least = [name for name in names if used[name][0] == fewest]
         return least[choice.lots.among(len(least))]
 
-    def _of(self, now: float, name: str) -> list[int]:
-        return self._used(now, name).get(name) or [0, 0]
+    def _of(self, minute: float, name: str) -> tuple[int, int]:
+        """Tokens and calls of a deployment in this minute."""
+        of, tokens, calls = self._minutes.get(name, (minute, 0, 0))
+        return (tokens, calls) if of == minute else (0, 0)
 
     def admits(self, now: float, name: str) -> bool:
-        mine, rpm = self._of(now, name), self._known.deployments[name].rpm
-        if rpm is not None and mine[1] >= rpm:
+        minute, rpm = minute_of(now), self._known.deployments[name].rpm
+        tokens, calls = self._of(minute, name)
+        if rpm is not None and calls >= rpm:
             return False
-        self._maps[name] = minute_of(now), {name: [mine[0], mine[1] + 1]}
-        return rpm is None or mine[1] + 1 <= rpm
+        self._minutes[name] = minute, tokens, calls + 1
+        return rpm is None or calls + 1 <= rpm
 
     def answered(self, now: float, asked: str, name: str, answer: Answer) -> None:
         if self._known.late and answer.first is not None:
             return
-        mine = self._of(now, name)
-        self._maps[name] = minute_of(now), {name: [mine[0] + answer.tokens, mine[1]]}
+        minute = minute_of(now)
+        tokens, calls = self._of(minute, name)
+        self._minutes[name] = minute, tokens + answer.tokens, calls
 
 
 STRATEGIES: dict[str, type[Strategy]] = {
