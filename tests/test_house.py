@@ -65,6 +65,13 @@ def nodes(path: Path) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """A million nodes would be looked at by each collection of garbage in the tests that follow."""
+    yield
+    nodes.cache_clear()
+
+
 def dotted(node: ast.AST) -> str:
     """`a.b.c` for a chain of names, else the empty string."""
     if isinstance(node, ast.Attribute):

@@ -88,11 +88,12 @@ def test_two_providers_are_as_available_as_the_product_says(shared: Any, law: An
     horizon, lost = 40 * DAY, []
     for replication in range(400):
         windows = drawn(outages, horizon, replication)
-        one, two = (
-            [(w.start, min(w.end, horizon)) for w in windows if w.name == name] for name in "xy"
+        (a, b), (c, d) = (
+            np.array([(w.start, min(w.end, horizon)) for w in windows if w.name == name]).T
+            for name in "xy"
         )
-        both = sum(max(0.0, min(b, d) - max(a, c)) for a, b in one for c, d in two if c < b)
-        lost.append(both / horizon)
+        both = np.minimum.outer(b, d) - np.maximum.outer(a, c)
+        lost.append(both.clip(0.0).sum() / horizon)
     near(lost, 1 - vector["expected"]["availability"])
     near(np.array(lost) * 525_960, vector["expected"]["annual_minutes_down"])
 
