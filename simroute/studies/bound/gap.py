@@ -183,13 +183,14 @@ def quality_frontier(
     configuration: Configuration, replications: Sequence[int]
 ) -> list[FrontierPoint]:
     """The frontier of cost and quality, from the cheapest answers to the best."""
-    preferences = quality_preferences(configuration, replications[0])
+    neutral = clairvoyant_figures(configuration, replications[0])[0]
+    preferences = quality_preferences(neutral)
     return _points(configuration, replications, preferences)
 
 
-def quality_preferences(configuration: Configuration, replication: int) -> list[Preference]:
-    """What a right answer may be worth, in multiples of what the cheapest answers cost there."""
-    neutral = clairvoyant_figures(configuration, replication)[0]
+def quality_preferences(neutral: MetricValues) -> list[Preference]:
+    """What a right answer may be worth, in multiples of what the cheapest answers cost: `neutral`
+    are the clairvoyant's figures in one replication."""
     cost = (neutral["cost_per_1k_requests_usd"] or 1.0) / 1000
     return [Preference(quality=factor * cost) for factor in QUALITIES]
 

@@ -63,10 +63,13 @@ class QualityTrade:
         }
 
 
-def quality_trade(configuration: Configuration, replications: Sequence[int]) -> QualityTrade:
-    """What right answers cost in the first of these replications."""
+def quality_trade(
+    configuration: Configuration, replications: Sequence[int], neutral: MetricValues | None = None
+) -> QualityTrade:
+    """What right answers cost in the first of these replications. `neutral`: the clairvoyant's
+    figures in the very first, where they are known."""
     looked = replications[:MOST_REPLICATIONS]
-    preferences = quality_preferences(configuration, looked[0])
+    preferences = quality_preferences(neutral or clairvoyant_figures(configuration, looked[0])[0])
     figures = [clairvoyant_figures(configuration, each, preferences, True) for each in looked]
     runs = [list(column) for column in zip(*figures, strict=True)]
     known = len(preferences)

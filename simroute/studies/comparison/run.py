@@ -128,7 +128,7 @@ def _conclude(
     if gathered.evidence and has_bound(configuration.scenario):
         bound = clairvoyant_bound(configuration, whole)
         if is_graded(configuration.scenario):
-            trade = quality_trade(configuration, whole)
+            trade = quality_trade(configuration, whole, bound.runs[0])
     runs, evidence, first = gathered.runs(), gathered.evidence, gathered.first
     return kind(configuration, runs, interrupted, out, evidence, first, bound, whole, trade)
 
