@@ -1,6 +1,8 @@
 """The conformance runner's Router beside a plain one, over settings and outcomes that are made up;
 the unmodified one is in tests/originals."""
 
+from copy import deepcopy
+
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
@@ -12,18 +14,22 @@ from tests.testing.plain_router import Chance, PlainRouter
 
 PROFILES = st.sampled_from(("1.83", "1.106", "1.109"))
 
+OWN = 0.001
+"""Seconds."""
+
 
 async def played(item, profile):
     return await PlainRouter(item, profile).play()
 
 
 def staggered(item):
-    """The same, but that each answer takes some milliseconds of its own. Which of two that
-    wait for one moment goes first depends on the event loop; that is compared with the original
-    alone."""
+    """The same, but that each answer takes some milliseconds of its own, of which no sums are
+    alike. Which of two that wait for one moment goes first depends on the event loop; that is
+    compared with the original alone."""
+    item = deepcopy(item)
     answers = [answer for script in item["upstream"].values() for answer in script]
     for place, answer in enumerate(answers):
-        answer["latency"] = round(answer["latency"] + place / 1000, 3)
+        answer["latency"] += OWN * 2**0.5 * (place + 1) ** 0.5
     return item
 
 
