@@ -24,10 +24,21 @@ gc.disable()  # what is imported and collected stays, so that there is nothing t
 
 
 def pytest_collection_finish() -> None:
-    """The modules and the tests stay until the end: collections of garbage pass over them."""
-    gc.collect()
-    gc.freeze()
+    """Collections of garbage begin."""
     gc.enable()
+
+
+_file = None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What is there before the first test of a file stays until the end, as the modules and the
+    tests do: collections of garbage pass over it."""
+    global _file
+    if item.path != _file:
+        _file = item.path
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
