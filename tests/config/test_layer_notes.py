@@ -71,7 +71,7 @@ from simroute.policies.timeout import Timeout
             "l.routing_strategy: least-busy never chooses, since each group has one deployment",
         ),
         (
-            {"l": LiteLLM(model_group_retry_policy={"x": {"Timeout": 1}})},
+            {"l": LiteLLM(model_group_retry_policy={"x": {"TimeoutErrorRetries": 1}})},
             "l.model_group_retry_policy.x: there is no such group",
         ),
     ],

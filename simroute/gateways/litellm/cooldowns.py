@@ -6,7 +6,14 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from simroute.gateways.litellm.entries import Entries
-from simroute.gateways.litellm.errors import COUNTED, LATER, ErrorClass, PolicyClass
+from simroute.gateways.litellm.errors import (
+    ALLOWED,
+    COUNTED,
+    LATER,
+    AllowedFailsKey,
+    ErrorClass,
+    stated,
+)
 
 MINUTE = 60.0
 LEAST_EVENTS = 5
@@ -77,7 +84,7 @@ class Cooldowns:
     def __init__(
         self,
         allowed: int | None,
-        policy: Mapping[PolicyClass, int],
+        policy: Mapping[AllowedFailsKey, int],
         life: float,
         disabled: bool,
         late: bool,
@@ -159,7 +166,7 @@ class Cooldowns:
 
     def _by_count(self, now: float, name: str, failure: Failure) -> bool:
         unread = failure.kind in LATER and not self._late
-        own = None if unread else self._policy.get(failure.kind)
+        own = None if unread else stated(self._policy, failure.kind, ALLOWED)
         if own == 0 and not self._late:  # as if it were not there
             own = None
         if self._latest and failure.group == 1 and not failure.fallback and own is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from simroute.core import Outcome
 
@@ -35,8 +36,29 @@ ValueError, RouterRateLimitErrorBasic, and ValueError."""
 OVER_LIMIT = "over the limits of a minute"
 """Of enforce_model_rate_limits: a RateLimitError that is not tried again."""
 OWN = frozenset((NO_DEPLOYMENT, NO_WEIGHT, OVER_BUDGET, OVER_RPM, NO_TAG))
-PolicyClass = ErrorClass | Literal["Default"]
-"""What policies may name."""
+RetriesKey = Literal[
+    "BadRequestErrorRetries",
+    "AuthenticationErrorRetries",
+    "TimeoutErrorRetries",
+    "RateLimitErrorRetries",
+    "ContentPolicyViolationErrorRetries",
+    "InternalServerErrorRetries",
+    "ServiceUnavailableErrorRetries",
+    "NotFoundErrorRetries",
+    "DefaultRetries",
+]
+AllowedFailsKey = Literal[
+    "BadRequestErrorAllowedFails",
+    "AuthenticationErrorAllowedFails",
+    "TimeoutErrorAllowedFails",
+    "RateLimitErrorAllowedFails",
+    "ContentPolicyViolationErrorAllowedFails",
+    "InternalServerErrorAllowedFails",
+    "ServiceUnavailableErrorAllowedFails",
+    "BadGatewayErrorAllowedFails",
+    "NotFoundErrorAllowedFails",
+]
+"""What the policies of 1.109 may name; 1.83 reads the first six of each."""
 BY_STATUS: dict[int, ErrorClass] = {
     401: "AuthenticationError",
     402: "PaymentRequiredError",
@@ -98,10 +120,16 @@ COUNTED: frozenset[ErrorClass] = frozenset(
     )
 )
 """What can cool a deployment; from 1.106 on a PaymentRequiredError can, too."""
-
-
 AFTER_HEAD = "truncated", "stalled"
 """Ends of a stream after its head, which no count of failures knows of."""
+
+
+ALLOWED, RETRIES = "AllowedFails", "Retries"
+
+
+def stated(policy: Mapping[Any, int], kind: str, what: str) -> int | None:
+    """What a policy of retries, or of failures that are allowed, says of a class of errors."""
+    return policy.get(f"{'TimeoutError' if kind == 'Timeout' else kind}{what}")
 
 
 def class_of(outcome: Outcome, provider: str) -> ErrorClass:

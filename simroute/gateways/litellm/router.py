@@ -13,10 +13,12 @@ from simroute.gateways.litellm.errors import (
     OVER_LIMIT,
     OWN,
     REFUSALS,
+    RETRIES,
     SPECIAL,
     ErrorClass,
     class_of,
     is_broken,
+    stated,
 )
 from simroute.gateways.litellm.fleet import Fleet, Wanted
 from simroute.gateways.litellm.pauses import FIRST_DELAY, MOST_ASKED, MOST_DELAY, whole
@@ -261,8 +263,10 @@ class LiteLLM(Settings):
         policy = self.model_group_retry_policy.get(group, self.retry_policy)
         if kind is None or (kind in LATER and self.profile == "1.83"):
             return None
-        own = policy.get(kind, policy.get("BadRequestError") if kind in SPECIAL else None)
-        return policy.get("Default") if own is None and self.profile != "1.83" else own
+        own = stated(policy, kind, RETRIES)
+        if own is None and kind in SPECIAL:
+            own = stated(policy, "BadRequestError", RETRIES)
+        return stated(policy, "Default", RETRIES) if own is None and self.profile != "1.83" else own
 
     def _pause(self, ride: Ride, outcome: Outcome, tries: int) -> float:
         """Seconds until the next try, where nobody else is in the group."""

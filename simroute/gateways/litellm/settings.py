@@ -18,7 +18,7 @@ from simroute.core.params import (
     Usd,
 )
 from simroute.gateways.litellm.deployment import Deployment
-from simroute.gateways.litellm.errors import PolicyClass
+from simroute.gateways.litellm.errors import AllowedFailsKey, RetriesKey
 
 Profile = Literal["1.83", "1.106", "1.109"]
 StrategyName = Literal[
@@ -64,11 +64,11 @@ class Settings:
         Positive, Doc("latency-based: so many answers of a deployment are remembered")
     ] = 10
     num_retries: Annotated[Count, Doc("tries in a group after the first")] = 2
-    retry_policy: Annotated[dict[PolicyClass, Count], Doc("the same by class of error")] = field(
+    retry_policy: Annotated[dict[RetriesKey, Count], Doc("the same by class of error")] = field(
         default_factory=dict
     )
     model_group_retry_policy: Annotated[
-        dict[Name, dict[PolicyClass, Count]], Doc("instead of retry_policy, by model_name")
+        dict[Name, dict[RetriesKey, Count]], Doc("instead of retry_policy, by model_name")
     ] = field(default_factory=dict)
     retry_after: Annotated[Seconds, Doc("no pause of the back-off is shorter")] = 0.0
     jitter: Annotated[Seconds, Doc("up to so much longer is each pause, at random")] = 0.75
@@ -91,7 +91,7 @@ class Settings:
     allowed_fails: Annotated[
         Count | None, Doc("failures within cooldown_time that do not cool; 3 is as none in 1.83")
     ] = None
-    allowed_fails_policy: Annotated[dict[PolicyClass, Count], Doc("the same by class")] = field(
+    allowed_fails_policy: Annotated[dict[AllowedFailsKey, Count], Doc("the same by class")] = field(
         default_factory=dict
     )
     cooldown_time: Annotated[Seconds, Doc("without Retry-After; 0 is 5 s, as there")] = 5.0

@@ -255,14 +255,12 @@ def settings_of(item: Config) -> tuple[dict[str, Any], str, tuple[tuple[str, ...
         alias: each["model"] if isinstance(each, dict) else each
         for alias, each in (given.pop("model_group_alias", None) or {}).items()
     }
-    made["retry_policy"] = _by_class(given.pop("retry_policy", None), "Retries")
+    for name in ("retry_policy", "allowed_fails_policy"):
+        made[name] = _stated(given.pop(name, None))
     made["model_group_retry_policy"] = {
-        group: _by_class(policy, "Retries")
+        group: _stated(policy)
         for group, policy in (given.pop("model_group_retry_policy", None) or {}).items()
     }
-    made["allowed_fails_policy"] = _by_class(
-        given.pop("allowed_fails_policy", None), "AllowedFails"
-    )
     made["provider_budget_config"] = {
         provider: ProviderBudget(each["budget_limit"], _period(each.get("time_period") or "1d"))
         for provider, each in (given.pop("provider_budget_config", None) or {}).items()
@@ -292,13 +290,9 @@ def settings_of(item: Config) -> tuple[dict[str, Any], str, tuple[tuple[str, ...
     return made, matching, shared
 
 
-def _by_class(policy: Mapping[str, int] | None, suffix: str) -> dict[str, int]:
-    names = {key.removesuffix(suffix): value for key, value in (policy or {}).items()}
-    return {
-        "Timeout" if name == "TimeoutError" else name: value
-        for name, value in names.items()
-        if value is not None
-    }
+def _stated(policy: Mapping[str, int | None] | None) -> dict[str, int]:
+    """What a policy says; a key that is null says nothing."""
+    return {key: value for key, value in (policy or {}).items() if value is not None}
 
 
 def _period(text: str) -> float:
