@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from simroute.testing.conformance.failoverbench import play_cell, results
-from simroute.testing.conformance.scorecard import cells, differences, parse
+from simroute.testing.conformance.failoverbench.cells import play_cell, results
+from simroute.testing.conformance.failoverbench.scorecard import cells, differences, parse
 from simroute.testing.conformance.verdict import Differs
 
 ROOT = Path(__file__).parent

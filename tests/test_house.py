@@ -171,7 +171,7 @@ def test_chance_comes_from_keyed_streams_only() -> None:
     assert sorted({line.split(":")[0] for line in found}) == [
         "simroute/live/clients.py",
         "simroute/live/log.py",
-        "simroute/testing/conformance/litellm_asked.py",
+        "simroute/testing/conformance/router/asked.py",
         "simroute/traces/convert.py",
     ]
 

@@ -44,7 +44,7 @@ class BreakerState(BreakerRules, SharedBreaker):
     of_begun: `rate` is of the calls that began, those under way and those neither good nor bad
     included. trials_counted: what trials answer is among the numbers.
 
-    Source: Nygard, Release It! (2007), ch. 5; of libraries: testing.conformance.libraries.
+    Source: Nygard, Release It! (2007), ch. 5; of libraries: testing.conformance.breakers.libraries.
     """
 
     probe_limit: float = math.inf

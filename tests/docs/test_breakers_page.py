@@ -6,7 +6,7 @@ import pytest
 from walk import walk
 
 from simroute.policies.presets.breakers import PRESETS
-from simroute.testing.conformance.families import FAMILIES
+from simroute.testing.conformance.breakers.families import FAMILIES
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 

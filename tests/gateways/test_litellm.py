@@ -14,7 +14,7 @@ from simroute.policies.breaker import Breaker
 from simroute.policies.health import Health
 from simroute.testing import Step, play
 from simroute.testing.conformance import read_items
-from simroute.testing.conformance.litellm import compare_run, profile_of
+from simroute.testing.conformance.router.runs import compare_run, profile_of
 from simroute.testing.conformance.verdict import Differs
 
 LATER = ("1.106.2", "1.109.1")

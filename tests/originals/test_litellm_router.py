@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from simroute.config.loading import load_layers
-from simroute.testing.conformance.litellm import compare_run, profile_of
+from simroute.testing.conformance.router.runs import compare_run, profile_of
 from tests.originals.foreign import Process, versions
 from tests.originals.litellm_items import items, strategies
 from tests.originals.scripted_provider import pauses

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simroute.testing.conformance import failoverbench, judge, read_items
-from simroute.testing.conformance.failoverbench import results
-from simroute.testing.conformance.faults import SetUp, fault_of, read_setup
+from simroute.testing.conformance import judge, read_items
+from simroute.testing.conformance.failoverbench import cells
+from simroute.testing.conformance.failoverbench.cells import results
+from simroute.testing.conformance.failoverbench.faults import SetUp, fault_of, read_setup
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def test_our_reference_passes_all_sixteen_faults(items):
 
 def test_what_was_not_published_does_not_pass(items, monkeypatch):
     """A cell with another verdict, one attempt more, a longer gap or a later end."""
-    monkeypatch.setattr(failoverbench, "DRAWS", 6)
+    monkeypatch.setattr(cells, "DRAWS", 6)
     fields = {
         r"^\w+": lambda found: "safe" if found[0] != "safe" else "pass",
         r"(\d)p/": lambda found: f"{int(found[1]) + 1}p/",

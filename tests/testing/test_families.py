@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from simroute.testing.conformance import judge
-from simroute.testing.conformance.families import FAMILIES
-from simroute.testing.conformance.fields import FIELDS
+from simroute.testing.conformance.breakers.families import FAMILIES
+from simroute.testing.conformance.breakers.fields import FIELDS
 from tests.testing.originals import LIBRARIES
 from tests.testing.originals_of_gateways import GATEWAYS
 

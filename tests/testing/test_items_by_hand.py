@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simroute.testing.conformance import judge
-from simroute.testing.conformance.families import FAMILIES, family_named
+from simroute.testing.conformance.breakers.families import FAMILIES, family_named
 
 FILE = Path(__file__).parent / "items_by_hand.txt"
 """Its first lines say how an item is written there."""

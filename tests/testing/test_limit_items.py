@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simroute.testing.conformance import judge, read_items
-from simroute.testing.conformance.limit_kinds import KINDS
-from simroute.testing.conformance.limits import WHOLE
+from simroute.testing.conformance.limits.items import WHOLE
+from simroute.testing.conformance.limits.kinds import KINDS
 
 BY_HAND = read_items(Path(__file__).with_name("limits_by_hand.json"))
 

@@ -8,7 +8,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from simroute.testing import clock
-from simroute.testing.conformance.litellm import compare_run
+from simroute.testing.conformance.router.runs import compare_run
 from tests.originals.litellm_items import items
 from tests.testing.plain_router import Chance, PlainRouter
 

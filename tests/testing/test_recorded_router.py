@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from simroute.testing import clock
-from simroute.testing.conformance.litellm import compare_run, profile_of
+from simroute.testing.conformance.router.runs import compare_run, profile_of
 from simroute.testing.conformance.verdict import Differs
 
 RECORDED = json.loads(Path(__file__).with_name("router_recorded.json").read_text(encoding="utf-8"))

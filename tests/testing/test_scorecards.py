@@ -8,15 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from simroute.config import yaml_reader
-from simroute.testing.conformance import (
-    failover_systems,
-    failoverbench,
-    judge,
-    read_file,
-    read_items,
-)
-from simroute.testing.conformance.faults import fault_of, read_setup
-from simroute.testing.conformance.scorecard import cells, remarks
+from simroute.testing.conformance import judge, read_file, read_items
+from simroute.testing.conformance.failoverbench import cells as cell_runs
+from simroute.testing.conformance.failoverbench import systems
+from simroute.testing.conformance.failoverbench.faults import fault_of, read_setup
+from simroute.testing.conformance.failoverbench.scorecard import cells, remarks
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +44,7 @@ def test_a_preset_that_does_something_else_fails(items, monkeypatch):
         ("dsh", lambda layers: layers.pop("whole")),
         ("reference_client", lambda layers: layers["retry"].update(attempts=2)),
     ]
-    monkeypatch.setattr(failoverbench, "DRAWS", 8)
+    monkeypatch.setattr(cell_runs, "DRAWS", 8)
     for system, change in changes:
         with monkeypatch.context() as patch:
             changed_file(patch, change)
@@ -65,7 +61,7 @@ def changed_file(patch, change):
         change(data)
         return SimpleNamespace(data=data)
 
-    patch.setattr(failover_systems, "yaml_reader", SimpleNamespace(read=changed))
+    patch.setattr(systems, "yaml_reader", SimpleNamespace(read=changed))
 
 
 @pytest.mark.parametrize(

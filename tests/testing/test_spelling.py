@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from simroute.testing.conformance import judge
-from simroute.testing.conformance.families import FAMILIES, configuration_of, family_named
-from simroute.testing.conformance.fields import FIELDS
+from simroute.testing.conformance.breakers.families import FAMILIES, configuration_of, family_named
+from simroute.testing.conformance.breakers.fields import FIELDS
 from simroute.testing.conformance.spelling import to_seconds, to_value
 from simroute.testing.conformance.verdict import Inexpressible
 

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from simroute.testing.conformance.breakers import play_breaker
-from simroute.testing.conformance.failoverbench import play_cell
-from simroute.testing.conformance.limits import play_limit
-from simroute.testing.conformance.litellm import play_litellm
-from simroute.testing.conformance.scorecard import cells, remarks
+from simroute.testing.conformance.breakers.items import play_breaker
+from simroute.testing.conformance.failoverbench.cells import play_cell
+from simroute.testing.conformance.failoverbench.scorecard import cells, remarks
+from simroute.testing.conformance.limits.items import play_limit
+from simroute.testing.conformance.router.runs import play_litellm
 from simroute.testing.conformance.verdict import (
     Config,
     Differs,

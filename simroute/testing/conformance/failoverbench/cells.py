@@ -15,21 +15,21 @@ from typing import Any
 
 from simroute.core import Call, Outcome, Price, Rest, Target
 from simroute.testing import clock
-from simroute.testing.conformance.failover_checks import PATIENCE, Seen, verdict
-from simroute.testing.conformance.failover_systems import (
-    HANDED_ON,
-    READ_ON,
-    System,
-    layers_of,
-    system_of,
-)
-from simroute.testing.conformance.faults import WELL, Answer, Fault, fault_of
-from simroute.testing.conformance.scorecard import (
+from simroute.testing.conformance.failoverbench.checks import PATIENCE, Seen, verdict
+from simroute.testing.conformance.failoverbench.faults import WELL, Answer, Fault, fault_of
+from simroute.testing.conformance.failoverbench.scorecard import (
     Result,
     differences,
     is_empty,
     parse,
     tolerance_of,
+)
+from simroute.testing.conformance.failoverbench.systems import (
+    HANDED_ON,
+    READ_ON,
+    System,
+    layers_of,
+    system_of,
 )
 from simroute.testing.conformance.verdict import Config, Differs, Inexpressible
 from simroute.worlds.live.request import LiveRequest

@@ -11,8 +11,8 @@ import math
 from typing import Any
 
 from simroute.gauges.breaker import HALF_OPEN, OPEN, BreakerState
-from simroute.testing.conformance.libraries import ANY_NUMBER, counts_by_time
-from simroute.testing.conformance.rehearsal import (
+from simroute.testing.conformance.breakers.libraries import ANY_NUMBER, counts_by_time
+from simroute.testing.conformance.breakers.rehearsal import (
     AT_ONCE,
     COUNTED,
     FAILURE,

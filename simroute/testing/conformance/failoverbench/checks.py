@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from simroute.testing.conformance.faults import Fault, Kind
+from simroute.testing.conformance.failoverbench.faults import Fault, Kind
 
 PATIENCE: Mapping[Kind, float] = {
     "limited": 20.0,

@@ -13,8 +13,8 @@ from typing import Any
 
 from simroute.gauges.breaker import CLOSED, HALF_OPEN, OPEN, BreakerState
 from simroute.gauges.results import Window, count_results
-from simroute.testing.conformance.gobreaker import GOBREAKER
-from simroute.testing.conformance.rehearsal import (
+from simroute.testing.conformance.breakers.gobreaker import GOBREAKER
+from simroute.testing.conformance.breakers.rehearsal import (
     BY_HAND,
     FAILURE,
     NEUTRAL,

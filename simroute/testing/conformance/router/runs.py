@@ -13,15 +13,15 @@ from simroute.core import Outcome, Request, Rest, Target
 from simroute.gateways.litellm.bounds import COUNTING
 from simroute.gateways.litellm.settings import Profile
 from simroute.testing import clock
-from simroute.testing.conformance.litellm_asked import (
+from simroute.testing.conformance.router.asked import (
     ASKED,
     LIMIT,
     AskedRouter,
     SeededLots,
     Told,
 )
-from simroute.testing.conformance.litellm_errors import named
-from simroute.testing.conformance.litellm_items import (
+from simroute.testing.conformance.router.errors import named
+from simroute.testing.conformance.router.items import (
     BODIES,
     MOCKS,
     check_known,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from simroute.testing.conformance.limit_names import plain
+from simroute.testing.conformance.limits.names import plain
 from simroute.testing.conformance.spelling import UNITS, to_seconds
 from simroute.testing.conformance.verdict import Config, Inexpressible, Malformed, is_number, short
 

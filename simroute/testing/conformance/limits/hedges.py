@@ -9,7 +9,7 @@ from typing import Any
 
 from simroute.policies.hedge import Hedge
 from simroute.policies.timeout import Timeout
-from simroute.testing.conformance.limit_fields import number_of
+from simroute.testing.conformance.limits.fields import number_of
 from simroute.testing.conformance.verdict import Config, Malformed, check_equal, list_of, skip_if
 from simroute.testing.script import PlayLog, Step, play
 

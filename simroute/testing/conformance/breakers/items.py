@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from simroute.testing.conformance.families import FAMILIES, configuration_of, family_named
-from simroute.testing.conformance.rehearsal import TOOK, Group
+from simroute.testing.conformance.breakers.families import FAMILIES, configuration_of, family_named
+from simroute.testing.conformance.breakers.rehearsal import TOOK, Group
 from simroute.testing.conformance.spelling import plain
 from simroute.testing.conformance.verdict import (
     Config,

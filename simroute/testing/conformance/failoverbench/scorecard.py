@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from simroute.testing.conformance.faults import LENGTH, NUMBER, in_seconds, unread
+from simroute.testing.conformance.failoverbench.faults import LENGTH, NUMBER, in_seconds, unread
 from simroute.testing.conformance.verdict import Config, Malformed, short
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from simroute.gauges.backoff import Backoff, raised
-from simroute.testing.conformance.limit_fields import SPREADS, number_of
+from simroute.testing.conformance.limits.fields import SPREADS, number_of
 from simroute.testing.conformance.verdict import (
     Config,
     Inexpressible,

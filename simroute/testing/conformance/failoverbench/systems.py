@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from simroute.config import catalogue, yaml_reader
 from simroute.config.loading import build_layers
-from simroute.testing.conformance.faults import PUBLISHED, Pauses, SetUp
+from simroute.testing.conformance.failoverbench.faults import PUBLISHED, Pauses, SetUp
 from simroute.testing.conformance.verdict import Inexpressible
 
 LONG = 3600.0

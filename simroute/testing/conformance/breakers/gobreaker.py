@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from simroute.gauges.breaker import CLOSED, OPEN, BreakerState, Permit
-from simroute.testing.conformance.rehearsal import (
+from simroute.testing.conformance.breakers.rehearsal import (
     FAILURE,
     NEUTRAL,
     SUCCESS,

@@ -12,8 +12,8 @@ from collections import Counter
 from typing import Any
 
 from simroute.gauges.breaker import CLOSED, HALF_OPEN, OPEN, BreakerState
-from simroute.testing.conformance.libraries import ANY_NUMBER
-from simroute.testing.conformance.rehearsal import (
+from simroute.testing.conformance.breakers.libraries import ANY_NUMBER
+from simroute.testing.conformance.breakers.rehearsal import (
     FAILURE,
     NEUTRAL,
     SUCCESS,

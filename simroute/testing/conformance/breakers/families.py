@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from simroute.testing.conformance.fields import FIELDS, IDLE
-from simroute.testing.conformance.gateways import GATEWAYS
-from simroute.testing.conformance.libraries import LIBRARIES
-from simroute.testing.conformance.meshes import MESHES
-from simroute.testing.conformance.rehearsal import Family
+from simroute.testing.conformance.breakers.fields import FIELDS, IDLE
+from simroute.testing.conformance.breakers.gateways import GATEWAYS
+from simroute.testing.conformance.breakers.libraries import LIBRARIES
+from simroute.testing.conformance.breakers.meshes import MESHES
+from simroute.testing.conformance.breakers.rehearsal import Family
 from simroute.testing.conformance.spelling import plain, read_fields
 from simroute.testing.conformance.verdict import Config, Inexpressible, Malformed, is_number, short
 

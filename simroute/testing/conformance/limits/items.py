@@ -12,11 +12,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from simroute.testing.conformance.hedges import play_hedge
-from simroute.testing.conformance.limit_fields import MOST_NUMBER, Refused, settings
-from simroute.testing.conformance.limit_kinds import KINDS, NEVER, Operations
-from simroute.testing.conformance.limit_names import kind_of, operation_of
-from simroute.testing.conformance.pauses import (
+from simroute.testing.conformance.limits.fields import MOST_NUMBER, Refused, settings
+from simroute.testing.conformance.limits.hedges import play_hedge
+from simroute.testing.conformance.limits.kinds import KINDS, NEVER, Operations
+from simroute.testing.conformance.limits.names import kind_of, operation_of
+from simroute.testing.conformance.limits.pauses import (
     play_aws_delay,
     play_backoff,
     play_litellm_delay,

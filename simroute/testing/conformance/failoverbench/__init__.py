@@ -1,0 +1,1 @@
+"""failoverbench's scorecards: clients against one provider that misbehaves."""

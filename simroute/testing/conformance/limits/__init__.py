@@ -1,0 +1,1 @@
+"""Items of limits, budgets, pauses and hedges, by their kind."""
