@@ -26,7 +26,7 @@ from simroute.metrics import METRICS
 from simroute.statistics.intervals import Interval, paired_difference
 from simroute.studies.comparison.run import compare
 from simroute.studies.comparison.study import Study
-from simroute.text import span
+from simroute.units import span
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "scenarios"

@@ -13,8 +13,8 @@ from pathlib import Path
 from simroute.config.lineups import read_scenario
 from simroute.fitting.forecast import ForecastPlan, forecast
 from simroute.fitting.forecast_result import Forecast
-from simroute.text import duration
 from simroute.traces import read
+from simroute.units import duration
 
 ROOT = Path(__file__).parent
 DATA = ROOT.parent.parent / "shared" / "data"

@@ -12,7 +12,7 @@ from simroute.models import spec
 from simroute.models.calendar import workload_calendar
 from simroute.models.prices import resolve_prices
 from simroute.models.traffic_mix import streamed_share, task_shares
-from simroute.text import duration
+from simroute.units import duration
 
 MANY = 12
 """Steps of a price that are still told one by one."""

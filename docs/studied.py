@@ -37,7 +37,8 @@ from simroute.api import ScenarioFile
 from simroute.statistics.intervals import paired_difference
 from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity.ranges import ParameterRange
-from simroute.text import clean, quantity
+from simroute.text import clean
+from simroute.units import quantity
 
 FOLDER = ROOT / "docs" / "studies"
 

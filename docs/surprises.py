@@ -20,7 +20,7 @@ from simroute.models.spec import Outage
 from simroute.studies.comparison.run import compare
 from simroute.studies.comparison.study import Study
 from simroute.testing import Step, play
-from simroute.text import span
+from simroute.units import span
 
 DOCS = Path(__file__).parent
 FILE = re.compile(r'^```yaml title="policies/(\w+)\.yaml"\n(.*?)^```$', re.M | re.S)

@@ -18,7 +18,8 @@ from simroute.metrics import unit_of
 from simroute.storage.folder import prepare_folder
 from simroute.studies.comparison.study import Study
 from simroute.studies.run import run_study
-from simroute.text import clean, figure, span
+from simroute.text import clean
+from simroute.units import figure, span
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from simroute.cli.terminal import brief
 from simroute.cli.work_log import Remaining, WorkLog, time_left
 from simroute.execution.progress import StudyListener
 from simroute.models.questions import BLOCK
-from simroute.text import duration
+from simroute.units import duration
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -12,7 +12,7 @@ from simroute.cli.terminal import clean
 from simroute.metrics import METRICS
 from simroute.studies.tuning.search.progress import Round, SearchListener
 from simroute.studies.tuning.search.ranking import Ranking
-from simroute.text import setting_text, span
+from simroute.units import setting_text, span
 
 if TYPE_CHECKING:
     from simroute.studies.tuning.problem.goals import Goals

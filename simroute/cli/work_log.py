@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import click
 
-from simroute.text import clean, duration
+from simroute.text import clean
+from simroute.units import duration
 
 BETWEEN = 5.0
 """Seconds that are at least between two lines."""

@@ -20,7 +20,7 @@ from simroute.models import spec
 from simroute.models.calendar import Calendar
 from simroute.models.closed_loop import depends_on_answers
 from simroute.models.prices import run_prices
-from simroute.text import duration
+from simroute.units import duration
 
 NESTING = (
     (

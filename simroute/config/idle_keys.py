@@ -8,7 +8,7 @@ from simroute.errors import nearest
 from simroute.gauges.line import Order
 from simroute.models import spec
 from simroute.models.faults import resolve_time
-from simroute.text import duration
+from simroute.units import duration
 
 NEEDS = {
     "window": ("rpm",),

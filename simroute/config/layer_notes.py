@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from simroute.core.target import EVERYBODY
-from simroute.text import duration
+from simroute.units import duration
 
 RESENDING = ("fallback", "retry", "cascade", "queue", "hedge")
 """Layers that may send a call again, or to others."""

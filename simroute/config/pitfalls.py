@@ -13,7 +13,7 @@ from simroute.core.only import only_of
 from simroute.models import spec
 from simroute.models.similarity import Similarity
 from simroute.models.surcharges import tiered
-from simroute.text import duration, seconds
+from simroute.units import duration, seconds
 
 MOST_SENDS = 10
 """Of one request: more are a load of their own on what is failing."""

@@ -9,7 +9,7 @@ from simroute.config.inputs import open_clients, open_trace
 from simroute.models import spec
 from simroute.models.expected_traffic import ExpectedTraffic
 from simroute.models.pauses import mean_pause
-from simroute.text import duration
+from simroute.units import duration
 
 ABOUT_AN_ANSWER_S = 3.0
 """For which a caller in a closed loop waits, where only a guess is wanted."""

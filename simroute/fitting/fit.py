@@ -15,10 +15,11 @@ from simroute.fitting.scenario import annotated_scenario, build_scenario
 from simroute.fitting.sessions import SessionFit
 from simroute.models import spec
 from simroute.statistics.estimate import Estimate
-from simroute.text import clean, duration, percent
+from simroute.text import clean
 from simroute.traces.analysis.prefixes import shared_prefix_share
 from simroute.traces.playback.in_memory import reading_notes
 from simroute.traces.table import RequestTable
+from simroute.units import duration, percent
 
 
 @dataclass

@@ -12,7 +12,7 @@ from simroute.fitting.fit import Fit
 from simroute.fitting.goodness import failure_bound
 from simroute.fitting.grades import Grade, trust_sentence
 from simroute.statistics.intervals import LEVEL, binomial
-from simroute.text import duration, span
+from simroute.units import duration, span
 
 
 class Figure(NamedTuple):

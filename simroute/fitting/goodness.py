@@ -30,8 +30,9 @@ from simroute.models import spec
 from simroute.models.blocks import Inputs
 from simroute.models.weather import Weather
 from simroute.statistics.intervals import LEVEL, clopper_pearson
-from simroute.text import clean, joined, percent
+from simroute.text import clean, joined
 from simroute.traces.playback.in_memory import Trace
+from simroute.units import percent
 
 MAX_CALLS = 200_000
 POINTS = 120

@@ -16,8 +16,9 @@ from simroute.fitting.sample import MAX_LENGTH, OTHERS, Sample
 from simroute.models import spec
 from simroute.models.prices import catalogue_name, catalogue_price
 from simroute.statistics.estimate import Estimate
-from simroute.text import clean, duration, shortened
+from simroute.text import clean, shortened
 from simroute.traces.analysis.aggregates import fit_price
+from simroute.units import duration
 
 
 def annotated_scenario(

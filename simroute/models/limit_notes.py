@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from simroute.models import spec
 from simroute.models.surcharges import runs_dry
-from simroute.text import duration
+from simroute.units import duration
 
 SHORT = {axis: axis for axis in ("rpm", "tpm", "itpm", "otpm", "rpd", "tpd")} | {
     "concurrency": "at a time"

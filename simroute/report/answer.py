@@ -3,17 +3,8 @@
 from __future__ import annotations
 
 from simroute.report.picture import Cell, Json, MarkedTable, RunDocuments, Table
-from simroute.text import (
-    about_usd,
-    clean,
-    difference_span,
-    duration,
-    joined,
-    large,
-    percent,
-    span,
-    usd,
-)
+from simroute.text import clean, joined
+from simroute.units import about_usd, difference_span, duration, large, percent, span, usd
 
 COLUMNS = {
     "success_rate": ("success", "share"),

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from simroute.report.lanes import render_key, render_request
 from simroute.report.picture import Json, RunDocuments
-from simroute.text import clean, duration
+from simroute.text import clean
+from simroute.units import duration
 
 
 def render_examples(run: RunDocuments) -> tuple[str, list[str]]:

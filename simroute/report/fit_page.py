@@ -26,7 +26,8 @@ from simroute.report.picture import (
     grade_cell,
     label,
 )
-from simroute.text import clean, duration, percent
+from simroute.text import clean
+from simroute.units import duration, percent
 
 SHARES = ((0.05, "5 %"), (0.5, "50 %"), (0.9, "90 %"), (0.95, "95 %"), (0.99, "99 %"))
 """Quantiles of the tables beneath distributions."""

@@ -16,7 +16,8 @@ from simroute.report.html import (
     small,
 )
 from simroute.report.picture import Cell, Json, MarkedTable, Picture, grade_cell
-from simroute.text import clean, span
+from simroute.text import clean
+from simroute.units import span
 
 
 def draw_pictures(summary: Json) -> dict[str, Picture]:

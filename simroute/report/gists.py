@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from simroute.report.figures.weather import throttled_spells
 from simroute.report.picture import RunDocuments
-from simroute.text import clean, percent, seconds, usd
+from simroute.text import clean
+from simroute.units import percent, seconds, usd
 
 
 def of_section(run: RunDocuments, title: str) -> str:

@@ -9,7 +9,8 @@ from html import escape
 from typing import NamedTuple
 
 from simroute.report.picture import Json, RunDocuments
-from simroute.text import about_usd, clean, percent, seconds, span
+from simroute.text import clean
+from simroute.units import about_usd, percent, seconds, span
 
 COST = "cost_per_1k_requests_usd"
 BADGES = {True: ("yes", "✓ keeps it"), False: ("no", "✗ misses it"), None: ("open", "? undecided")}

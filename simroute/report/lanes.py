@@ -10,7 +10,7 @@ from typing import NamedTuple
 from simroute.report import timeline
 from simroute.report.html import folded, render_table, small
 from simroute.report.picture import Json, Table
-from simroute.text import duration, seconds, usd
+from simroute.units import duration, seconds, usd
 
 MOST_STEPS, MOST_LANES = 200, 40
 """Steps in the table of a request, and lanes."""

@@ -24,7 +24,8 @@ from simroute.report.html import (
     small,
 )
 from simroute.report.picture import Exhibit, Json, Picture, RunDocuments, Table
-from simroute.text import clean, duration, joined
+from simroute.text import clean, joined
+from simroute.units import duration
 
 INTRO = {
     "What happened": "Each panel is one policy; all of them met the same requests and the same "

@@ -15,7 +15,8 @@ from simroute.report.html import (
     skeleton,
 )
 from simroute.report.picture import Json, Picture
-from simroute.text import clean, duration
+from simroute.text import clean
+from simroute.units import duration
 
 
 def draw_pictures(summary: Json) -> dict[str, Picture]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from simroute.report.picture import Json
-from simroute.text import clean, pairs, percent, seconds, usd
+from simroute.text import clean, pairs
+from simroute.units import percent, seconds, usd
 
 REASONS = {
     "slowest": "among the slowest",

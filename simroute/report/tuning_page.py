@@ -25,7 +25,8 @@ from simroute.report.html import (
     small,
 )
 from simroute.report.picture import Cell, Json, MarkedTable, Picture, Table
-from simroute.text import clean, difference_span, joined, parameter_units, setting_text, span
+from simroute.text import clean, joined
+from simroute.units import difference_span, parameter_units, setting_text, span
 
 ALWAYS_SHOWN = (
     "success_rate",

@@ -3,8 +3,8 @@ requests."""
 
 from __future__ import annotations
 
-from simroute.text import usd
 from simroute.traces.table import RequestTable
+from simroute.units import usd
 
 EMBEDS = "coalesce(task = 'embedding' AND coalesce(output_tokens, 0) = 0, false)"
 """SQL over `requests`: what formats make of a call that asks for an embedding."""

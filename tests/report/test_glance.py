@@ -14,7 +14,7 @@ from simroute.report.gists import of_section
 from simroute.report.glance import render_glance
 from simroute.studies.comparison.evidence import page_evidence
 from simroute.studies.run import run_study
-from simroute.text import percent, seconds, span, usd
+from simroute.units import percent, seconds, span, usd
 
 FIGURES = {
     "mean": "latency_mean_s",

@@ -17,7 +17,7 @@ from simroute.report import SECTIONS, Picture, RunDocuments, draw_pictures, rend
 from simroute.report.answer import outage_table
 from simroute.studies.comparison.evidence import page_evidence
 from simroute.studies.run import run_study
-from simroute.text import span
+from simroute.units import span
 
 
 class Seen(HTMLParser):

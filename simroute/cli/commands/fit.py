@@ -21,7 +21,8 @@ from simroute.cli.log_options import (
 from simroute.cli.options import pass_record, path_option, quiet_option
 from simroute.cli.terminal import overwritten_line, print_sentences, print_table
 from simroute.layout import Column
-from simroute.text import clean, percent
+from simroute.text import clean
+from simroute.units import percent
 
 
 @click.command("fit")

@@ -8,7 +8,8 @@ from simroute.cli.terminal import print_sentences, print_table
 from simroute.layout import Column
 from simroute.report.figures.cost_quality import ORACLE, QUALITY, RANDOM, compared, yardsticks
 from simroute.studies.comparison.study import Study
-from simroute.text import change, clean, figure, percent, span, usd
+from simroute.text import clean
+from simroute.units import change, figure, percent, span, usd
 
 METRICS = {
     "success_rate": ("success", "share"),

@@ -16,7 +16,8 @@ from simroute.statistics.multiple import pair_count
 from simroute.studies.comparison.promise import IN_TIME, SUCCESS, success_metric
 from simroute.studies.comparison.study import Study
 from simroute.studies.comparison.table import COST, policy_columns
-from simroute.text import change, clean, duration
+from simroute.text import clean
+from simroute.units import change, duration
 
 LEGEND = {
     "failing": "how long in outages calls still went to the failing target",

@@ -8,7 +8,8 @@ from simroute.cli.terminal import print_table
 from simroute.layout import SHORT_NAME, Column
 from simroute.metrics import METRICS
 from simroute.studies.comparison.study import Study
-from simroute.text import clean, shortened, span
+from simroute.text import clean, shortened
+from simroute.units import span
 
 
 def print_metrics(study: Study, metrics: list[str]) -> None:

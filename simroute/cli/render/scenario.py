@@ -24,7 +24,7 @@ from simroute.models.traffic_mix import (
 )
 from simroute.studies.comparison.promise import describe_promise
 from simroute.studies.comparison.scenario_facts import gateway_habits
-from simroute.text import duration
+from simroute.units import duration
 
 
 def scenario_page(name: str, configuration: Configuration, text: str) -> pages.Page:

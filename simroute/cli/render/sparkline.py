@@ -6,7 +6,8 @@ from typing import Any
 
 from simroute.cli.terminal import WIDTH, clean
 from simroute.layout import LONG_NAME, padded
-from simroute.text import cells, cut, duration, shortened
+from simroute.text import cells, cut, shortened
+from simroute.units import duration
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 MOST_OUTAGES = 3

@@ -9,7 +9,7 @@ import yaml
 
 from simroute.report.colors import GREY
 from simroute.report.picture import Json, label
-from simroute.text import short_key
+from simroute.units import short_key
 
 UNITS = {
     "1/s": "per second",

@@ -6,7 +6,7 @@ from typing import Any
 
 from simroute.report.colors import GREY
 from simroute.report.picture import Json, Picture, RunDocuments, Table
-from simroute.text import percent, span, usd
+from simroute.units import percent, span, usd
 
 NAME, COST = "clairvoyant", "cost_per_1k_requests_usd"
 TRADES = {

@@ -16,7 +16,8 @@ from simroute.report.picture import (
     fill,
     label,
 )
-from simroute.text import clean, percent, span
+from simroute.text import clean
+from simroute.units import percent, span
 
 MISSED, REPAIRED = ("cause", "late"), ("repaired",)
 """Kinds of causes: of requests that broke the promise, and of sends that were repaired."""

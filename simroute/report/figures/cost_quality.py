@@ -17,7 +17,8 @@ from simroute.report.picture import (
     level,
 )
 from simroute.statistics.routing import cost_of
-from simroute.text import clean, percent, span, usd
+from simroute.text import clean
+from simroute.units import percent, span, usd
 
 COST, QUALITY = "cost_per_1k_requests_usd", "quality_mean"
 HEIGHT = 446

@@ -17,7 +17,8 @@ from simroute.report.picture import (
     log_shares,
     note,
 )
-from simroute.text import clean, percent, span, usd
+from simroute.text import clean
+from simroute.units import percent, span, usd
 
 COST = "cost_per_1k_requests_usd"
 SQUEEZE = 1.5

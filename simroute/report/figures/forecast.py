@@ -14,7 +14,7 @@ from simroute.report.picture import (
     layout_axis,
     panels,
 )
-from simroute.text import percent, span
+from simroute.units import percent, span
 
 CAME, PREDICTED, MISSED = GREY, KINDS[0], BAD
 LEAST_BAR = 0.4

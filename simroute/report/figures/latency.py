@@ -14,7 +14,8 @@ from simroute.report.picture import (
     label,
     log_seconds,
 )
-from simroute.text import clean, seconds
+from simroute.text import clean
+from simroute.units import seconds
 
 TICKS = {
     1: "all",

@@ -21,7 +21,7 @@ from simroute.report.picture import (
     log_shares,
     note,
 )
-from simroute.text import percent
+from simroute.units import percent
 
 HEIGHTS = ((4, 110), (8, 84), (10**6, 64))
 """Up to so many policies -> height of a panel in pixels."""

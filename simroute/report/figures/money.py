@@ -18,7 +18,8 @@ from simroute.report.picture import (
     label,
     level,
 )
-from simroute.text import clean, duration, percent, span, usd
+from simroute.text import clean
+from simroute.units import duration, percent, span, usd
 
 PERIODS = {"day": 86_400.0, "month": 30 * 86_400.0}
 CAUSES = {

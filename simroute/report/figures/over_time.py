@@ -25,7 +25,8 @@ from simroute.report.picture import (
     panels,
     weave,
 )
-from simroute.text import clean, duration, percent, seconds
+from simroute.text import clean
+from simroute.units import duration, percent, seconds
 
 STATES = {"opened": "open", "half_opened": "half-open", "closed": "closed"}
 """Event of a breaker -> its state from then on."""

@@ -14,7 +14,8 @@ from simroute.report.picture import (
     fill,
     label,
 )
-from simroute.text import clean, percent, span
+from simroute.text import clean
+from simroute.units import percent, span
 
 SHORTCUTS = {
     "escalated": "escalations of a cascade",

@@ -15,7 +15,8 @@ from simroute.report.picture import (
     layout_axis,
     panels,
 )
-from simroute.text import clean, difference_span, percent, span
+from simroute.text import clean
+from simroute.units import difference_span, percent, span
 
 FIGURES = {
     "success_rate": ("success", "share"),

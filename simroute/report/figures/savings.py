@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from simroute.report.picture import Json, Listing, RunDocuments, Table
-from simroute.text import clean, percent, usd
+from simroute.text import clean
+from simroute.units import percent, usd
 
 UNKNOWN = "not known"
 BEGINNINGS = "beginnings, at the provider"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from simroute.report.colors import GREY, KINDS
 from simroute.report.picture import Json, Picture, Table, label, note
-from simroute.text import clean, parameter_units, percent, setting_text
+from simroute.text import clean
+from simroute.units import parameter_units, percent, setting_text
 
 
 def draw_pictures(summary: Json) -> dict[str, Picture]:

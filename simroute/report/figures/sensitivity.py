@@ -21,7 +21,8 @@ from simroute.report.picture import (
     panels,
     series_style,
 )
-from simroute.text import clean, difference_span, quantity, short_key, span
+from simroute.text import clean
+from simroute.units import difference_span, quantity, short_key, span
 
 SUCCESS = {"success_rate": "success", "slo_attainment": "success in time"}
 MOST_NOTES, NOTE = 3, 16

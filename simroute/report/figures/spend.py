@@ -16,7 +16,8 @@ from simroute.report.picture import (
     fill,
     label,
 )
-from simroute.text import clean, duration, large, percent, span, usd
+from simroute.text import clean
+from simroute.units import duration, large, percent, span, usd
 
 MOST = 12
 """Names that are drawn; the table has all."""

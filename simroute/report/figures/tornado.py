@@ -5,7 +5,7 @@ from __future__ import annotations
 from simroute.report.colors import GREY, KINDS
 from simroute.report.figures.sensitivity import COST, SUCCESS, describe_winner
 from simroute.report.picture import Json, Picture, Table, label, note
-from simroute.text import difference_span, short_key
+from simroute.units import difference_span, short_key
 
 MOST_BARS = 24
 ENDS = (

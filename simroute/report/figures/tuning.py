@@ -25,7 +25,8 @@ from simroute.report.picture import (
     label,
     layout_axis,
 )
-from simroute.text import clean, span
+from simroute.text import clean
+from simroute.units import span
 
 PANEL_HEIGHT, COLUMNS = 240, 3
 MARGIN = {"t": 24, "b": 56}

@@ -21,7 +21,7 @@ from simroute.studies.bound.gap import (
     quality_frontier,
 )
 from simroute.studies.bound.quality import is_graded
-from simroute.text import figure
+from simroute.units import figure
 
 Trade = Literal["success", "latency", "quality"]
 COST = "cost_per_1k_requests_usd"

@@ -9,7 +9,8 @@ from simroute.metrics.causes import FAILED, LATE, NO_TARGET, REPAIRED
 from simroute.models import spec
 from simroute.policies.timeout import Timeout
 from simroute.studies.comparison.promise import IN_TIME, success_metric
-from simroute.text import clean, duration
+from simroute.text import clean
+from simroute.units import duration
 
 By = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """`by` of a policy in summary.json."""

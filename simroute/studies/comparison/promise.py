@@ -16,7 +16,8 @@ from simroute.experiment.trace_columns import budget_periods
 from simroute.metrics import METRICS, task_metric
 from simroute.models import spec
 from simroute.statistics.intervals import Confidence, Interval, replications_needed
-from simroute.text import clean, duration, percent, span
+from simroute.text import clean
+from simroute.units import duration, percent, span
 
 SUCCESS, IN_TIME, BUDGET = "success_rate", "slo_attainment", "budget_used"
 METRIC_NAMES = {SUCCESS: "success", IN_TIME: "success in time"}

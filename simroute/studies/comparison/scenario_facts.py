@@ -14,7 +14,7 @@ from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
 from simroute.models.traffic_mix import streamed_share
 from simroute.studies.comparison.promise import describe_promise
-from simroute.text import duration
+from simroute.units import duration
 
 if TYPE_CHECKING:
     from simroute.studies.comparison.comparison import Comparison

@@ -17,7 +17,7 @@ from simroute.models.expected_traffic import ExpectedTraffic
 from simroute.statistics.intervals import Interval
 from simroute.studies.comparison.promise import describe_budget
 from simroute.studies.comparison.verdict import MONTHLY, Intervals
-from simroute.text import about_usd, duration, large
+from simroute.units import about_usd, duration, large
 
 PACE = "budget_pace"
 

@@ -10,7 +10,7 @@ from simroute.metrics import METRICS
 from simroute.models import spec
 from simroute.statistics.intervals import Interval
 from simroute.studies.comparison.promise import IN_TIME, SUCCESS, success_metric
-from simroute.text import figure, half_width, number, seconds
+from simroute.units import figure, half_width, number, seconds
 
 COST, FAILOVER, NOTICED, FAILING = (
     "cost_per_1k_requests_usd",

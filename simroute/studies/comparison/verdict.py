@@ -32,7 +32,8 @@ from simroute.studies.comparison.promise import (
     requirements,
     success_metric,
 )
-from simroute.text import about_usd, joined, percent, seconds, usd
+from simroute.text import joined
+from simroute.units import about_usd, percent, seconds, usd
 
 Series = dict[str, dict[str, list[float | None]]]
 """policy -> metric -> one value for each replication."""

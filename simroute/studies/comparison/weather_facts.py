@@ -11,7 +11,7 @@ from simroute.models import spec
 from simroute.models.faults import resolve_time
 from simroute.models.outage_depth import depth_of, is_plain
 from simroute.models.quality import known_accuracies
-from simroute.text import duration, percent
+from simroute.units import duration, percent
 
 if TYPE_CHECKING:
     from simroute.studies.comparison.comparison import Comparison

@@ -33,7 +33,7 @@ from simroute.models import spec
 from simroute.models.faults import resolve_time
 from simroute.models.random import Streams
 from simroute.statistics.intervals import NOMINAL, Confidence, Interval, interval
-from simroute.text import duration, span
+from simroute.units import duration, span
 
 YEAR = 365 * 86_400.0
 POINTS = 5

@@ -10,7 +10,8 @@ from simroute.config.documents import RECORDED
 from simroute.metrics.tallies import MONTH
 from simroute.statistics.intervals import Interval, paired_difference
 from simroute.statistics.multiple import is_significant
-from simroute.text import about_usd, clean, percent, span, usd
+from simroute.text import clean
+from simroute.units import about_usd, percent, span, usd
 
 if TYPE_CHECKING:
     from simroute.studies.comparison.comparison import Comparison

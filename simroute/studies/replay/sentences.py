@@ -6,7 +6,7 @@ from typing import Any
 
 from simroute.config.documents import RECORDED
 from simroute.metrics import METRICS
-from simroute.text import difference_span, percent, seconds, usd
+from simroute.units import difference_span, percent, seconds, usd
 
 WORDS = {
     "success_rate": "success",

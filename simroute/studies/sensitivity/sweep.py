@@ -25,7 +25,8 @@ from simroute.studies.sensitivity.best_policy import (
 from simroute.studies.sensitivity.plan import SensitivityPlan
 from simroute.studies.sensitivity.ranges import ParameterRange, parse_ranges
 from simroute.studies.sensitivity.result import SensitivityResult
-from simroute.text import clean, quantity, short_key
+from simroute.text import clean
+from simroute.units import quantity, short_key
 
 
 @dataclass(repr=False)

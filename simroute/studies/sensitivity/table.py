@@ -8,7 +8,8 @@ from simroute.layout import Column
 from simroute.metrics import METRICS
 from simroute.report.figures.sensitivity import COST, describe_winner, winner_letters, winner_sign
 from simroute.report.figures.tornado import ENDS, is_open, lead, unkept_ends
-from simroute.text import clean, money, percent, quantity, seconds, short_key, shortened
+from simroute.text import clean, shortened
+from simroute.units import money, percent, quantity, seconds, short_key
 
 SIDE_BY_SIDE = 4
 """Policies that have columns of their own."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from simroute.report.figures.sensitivity import COST, SUCCESS
 from simroute.report.figures.tornado import ENDS, is_open, lead, mirrored, move, unkept_ends
-from simroute.text import clean, difference_span, short_key
+from simroute.text import clean
+from simroute.units import difference_span, short_key
 
 PRICE = re.compile(r"scenario\.deployments\..+\.price(_factor|\..+)?")
 """Keys of prices."""

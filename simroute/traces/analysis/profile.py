@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from simroute.text import duration, percent, seconds, usd
 from simroute.traces.analysis.prefixes import MAX_REQUESTS, shared_prefix_share
 from simroute.traces.analysis.spend import explain_difference, recompute_spend
 from simroute.traces.embeddings import separate_embeddings
 from simroute.traces.failures import FailureCounts, count_failures
 from simroute.traces.table import RequestTable
+from simroute.units import duration, percent, seconds, usd
 
 Line = tuple[str, str]
 """What it is, and the figure in words."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from simroute.text import duration, percent
 from simroute.traces import records
 from simroute.traces.formats import servegen
 from simroute.traces.raw_text import TraceError
+from simroute.units import duration, percent
 
 REASONS = {
     "no readable window": "t_s IS NULL OR rate_rps IS NULL OR client IS NULL",

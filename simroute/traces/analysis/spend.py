@@ -14,9 +14,9 @@ from simroute.models.prices import (
     catalogue_release,
     price_changes,
 )
-from simroute.text import usd
 from simroute.traces.analysis.aggregates import CACHE_READ, CACHE_WRITTEN
 from simroute.traces.table import RequestTable
+from simroute.units import usd
 
 MAX_NAMES = 5
 TOLERANCE = 1e-6

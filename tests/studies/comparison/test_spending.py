@@ -14,7 +14,7 @@ from simroute.report import render_page
 from simroute.studies.comparison.spending import spending_sentences
 from simroute.studies.comparison.study import Study
 from simroute.studies.run import run_study
-from simroute.text import about_usd, large
+from simroute.units import about_usd, large
 from tests.logs import calls, written
 from tests.metrics.test_metrics import attempts, requests
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from simroute.metrics import METRICS
-from simroute.text import clean, parameter_units, setting_text, span
+from simroute.text import clean
+from simroute.units import parameter_units, setting_text, span
 
 STATES = {
     "met": "met",

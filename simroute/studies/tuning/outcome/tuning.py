@@ -38,7 +38,7 @@ from simroute.studies.tuning.search.evaluations import (
 from simroute.studies.tuning.search.loop import FIRST
 from simroute.studies.tuning.search.progress import Round
 from simroute.studies.tuning.search.ranking import ConstraintCheck, bounds
-from simroute.text import setting_text
+from simroute.units import setting_text
 
 SCHEMA_VERSION = 1
 

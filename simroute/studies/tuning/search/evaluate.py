@@ -14,7 +14,7 @@ from simroute.experiment.job import Executor, Job
 from simroute.experiment.run import ReplicationError
 from simroute.studies.tuning.problem.space import Values
 from simroute.studies.tuning.search.evaluations import POLICY, CandidateValues, Run, RunTask
-from simroute.text import setting_text
+from simroute.units import setting_text
 
 
 @dataclass
