@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,6 +55,24 @@ def frozen_for_good() -> Iterator[None]:
     )
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("simroute.worlds.sim.kernel.gc", kept)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def composed_once() -> Iterator[None]:
+    """Hydra composes the same files with the same overrides once; each caller gets a copy."""
+    from simroute.config import overrides
+
+    compose, results = overrides._hydra, {}
+
+    def once(data: dict[str, Any], words: list[str]) -> dict[str, Any]:
+        key = repr((data, words))
+        if key not in results:
+            results[key] = compose(data, words)
+        return deepcopy(results[key])
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(overrides, "_hydra", once)
         yield
 
 

@@ -1,34 +1,32 @@
-"""Files and command-line overrides into one plain configuration."""
+"""Files and command-line overrides into one plain configuration. The only place that knows Hydra,
+for its override grammar."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from simroute.config.fields import find
-from simroute.config.override_words import Override, read_override
 from simroute.config.yaml_reader import Document
 from simroute.core import registry
 from simroute.errors import InputError, nearest
 from simroute.models import spec
 
 Data = dict[Any, Any]
+Named = dict[str, "Named | None"]
+"""Keys, and those below each; None: the key with all that is below it."""
 RESERVED = ("about", "tune")
 """Top-level keys of a policy file that are no layers."""
-
-
-class Change(NamedTuple):
-    """An override of one document; `path` from the root of scenario and policies."""
-
-    override: Override
-    path: tuple[str, ...]
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+GROUPED = re.compile(r"(?<![\w.-])[-+]?[0-9]+(_[0-9]+)+(?!\w)")
+"""A number with underscores between its digits."""
 
 
 class _Rewritten(NamedTuple):
-    """What overrides change where, notes on them, and what is wrong with the others."""
+    """Overrides as Hydra takes them, notes on them, and what is wrong with the others."""
 
-    changes: list[Change]
+    texts: list[str]
     notes: list[str]
     problems: list[str]
 
@@ -42,56 +40,12 @@ def compose(
     """
     if not overrides:
         return scenario, list(policies.values()), []
-    changes, notes, problems = _rewrite(overrides, scenario, policies)
+    texts, notes, problems = _rewrite(overrides, scenario, policies)
     if problems:
         raise InputError(*problems)
     numbered = {f"p{i}": policy for i, policy in enumerate(policies.values())}
-    composed = changed({"scenario": scenario, "policies": numbered}, changes)
-    return composed["scenario"], list(composed["policies"].values()), notes
-
-
-def changed(data: Data, changes: Iterable[Change]) -> Data:
-    """A copy with the changes made, one after another, as Hydra would compose it: mappings are
-    merged, all else is replaced. Raises InputError."""
-    composed: Data = _with_text_keys(data)
-    for override, (*above, last) in changes:
-        try:
-            node = _mapping_at(composed, above, fill=not override.removes)
-            if not override.removes:
-                _merge(node, last, deepcopy(override.value))
-            elif last in node:
-                del node[last]
-            else:
-                raise InputError("there is no such key to remove")
-        except InputError as error:
-            raise InputError(*(f"override {override.text!r}: {it}" for it in error.lines)) from None
-    return composed
-
-
-def _mapping_at(data: Data, path: list[str], fill: bool) -> Data:
-    """The mapping at a path; what is no mapping is replaced by one if they are to be filled."""
-    for name in path:
-        below = data.get(name)
-        if isinstance(below, list):
-            raise InputError(f"{name} is a list, and keys are named in mappings")
-        if not isinstance(below, dict):
-            if not fill:
-                raise InputError("there is no such key to remove")
-            below = data[name] = {}
-        data = below
-    return data
-
-
-def _merge(data: Data, key: Any, value: Any) -> None:
-    """Set a key; of a mapping upon a mapping, the keys below it."""
-    present = data.get(key)
-    if isinstance(present, dict) and isinstance(value, dict):
-        for name, item in value.items():
-            _merge(present, name, item)
-    elif {type(present), type(value)} == {dict, list}:
-        raise InputError("a list and a mapping are not merged; remove what is there with a ~ first")
-    else:
-        data[key] = value
+    composed = _hydra({"scenario": scenario, "policies": numbered}, texts)
+    return composed["scenario"], [composed["policies"][name] for name in numbered], notes
 
 
 def override_mistakes(
@@ -122,17 +76,14 @@ def _rewrite(
     result = _Rewritten([], [], [])
     for text in overrides:
         try:
-            override = read_override(text)
-            head, *path = override.key.split(".")
+            parsed = _parse(text)
+            head, *path = parsed.key_or_group.split(".")
             if head == "scenario":
-                _check_scenario_key(override, path, scenario)
-                result.changes.append(Change(override, ("scenario", *path)))
-                result.notes.extend(_merged(override, path, scenario))
+                result.texts.append(_scenario_override(parsed, path, scenario))
+                result.notes.extend(_merged(parsed, path, scenario))
             elif head == "policy":
-                numbers, notes = _policies_with(override, path, policies)
-                result.changes.extend(
-                    Change(override, ("policies", f"p{number}", *path)) for number in numbers
-                )
+                texts, notes = _policy_overrides(parsed, path, policies)
+                result.texts.extend(texts)
                 result.notes.extend(notes)
             else:
                 near = nearest(head, ["scenario", "policy"])
@@ -142,9 +93,37 @@ def _rewrite(
     return result
 
 
-def _check_scenario_key(override: Override, path: list[str], scenario: Data | None) -> None:
-    if not override.removes:
-        known = scenario is not None and not override.adds
+def _parse(text: str) -> Any:
+    """Hydra's reading of an override. Raises InputError where it is not one that is taken here."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        parsed = OverridesParser.create().parse_override(text)
+    except HydraException:
+        foreign = any(char.isdigit() and not char.isascii() for char in text)
+        remedy = "write key=value, or ~policy.LAYER to remove a layer"
+        if foreign:
+            remedy = "write digits as 0 to 9"
+        raise InputError(f"not understood; {remedy}") from None
+    if "${" in text or "???" in text:
+        raise InputError("interpolation is not done; write the value")
+    if parsed.is_sweep_override():
+        raise InputError("several values at once are not taken here; run once for each")
+    grouped = GROUPED.search(QUOTED.sub("", text.partition("=")[2]))
+    if grouped is not None:  # Hydra's grammar would take it for a number, files do not
+        raise InputError(
+            f"{grouped.group()} is no number here; write {grouped.group().replace('_', '')}, "
+            f"or quotes around a name"
+        )
+    if "." not in parsed.key_or_group or parsed.package is not None:
+        raise InputError("expected scenario.KEY=…, policy.LAYER.KEY=… or ~policy.LAYER")
+    return parsed
+
+
+def _scenario_override(parsed: Any, path: list[str], scenario: Data | None) -> str:
+    if not parsed.is_delete():
+        known = scenario is not None and not parsed.is_add()
         problem = key_problem(spec.Scenario, scenario, path, whole=known)
         if problem is not None:
             is_new = known and key_problem(spec.Scenario, scenario, path, whole=False) is None
@@ -152,55 +131,56 @@ def _check_scenario_key(override: Override, path: list[str], scenario: Data | No
             raise InputError(problem + ("; a + before it adds one" if is_new else ""))
     elif scenario is not None and not _has(scenario, path):
         raise InputError("there is no such key to remove")
-    _refuse_empty(override, _at(scenario, path))
+    _refuse_empty(parsed, _at(scenario, path))
+    return _text(parsed, f"scenario.{'.'.join(path)}")
 
 
-def _refuse_empty(override: Override, present: Any) -> None:
+def _refuse_empty(parsed: Any, present: Any) -> None:
     """Raises InputError where an empty mapping is to take the place of what is there: mappings are
     merged, so it would change nothing."""
-    if override.value == {} and isinstance(present, dict) and present and not override.removes:
-        remedy = f"write ~{override.key} to remove what is there"
+    if parsed.value() == {} and isinstance(present, dict) and present and not parsed.is_delete():
+        remedy = f"write ~{parsed.key_or_group} to remove what is there"
         raise InputError(f"changes nothing, since mappings are merged; {remedy}")
 
 
-def _merged(override: Override, path: list[str], scenario: Data | None) -> Iterator[str]:
+def _merged(parsed: Any, path: list[str], scenario: Data | None) -> Iterator[str]:
     """A note on the names that stay beside those of a mapping that is given, where it does not say
     that it adds."""
-    value, form = override.value, find(spec.Scenario, path)
-    if not isinstance(value, dict) or override.removes or override.adds:
+    value, form = parsed.value(), find(spec.Scenario, path)
+    if not isinstance(value, dict) or parsed.is_delete() or parsed.is_add():
         return
     given, present = {str(key) for key in value}, _at(scenario, path)
     stays = [str(key) for key in present or () if str(key) not in given]
     if form is not None and form.entries is not None and isinstance(present, dict) and stays:
-        key = override.key
+        key = parsed.key_or_group
         yield f"{key}: keeps {', '.join(stays)} too; ~{key}.{stays[0]} removes it"
 
 
-def _policies_with(
-    override: Override, path: list[str], policies: Mapping[str, Data | None]
-) -> tuple[list[int], list[str]]:
-    """Which policies have the layer, and a note if others have not."""
+def _policy_overrides(
+    parsed: Any, path: list[str], policies: Mapping[str, Data | None]
+) -> tuple[list[str], list[str]]:
+    """The override for each policy that has the layer, and a note if others have not."""
     layer, *rest = path
-    numbers, applies, without = [], [], []
+    texts, applies, without = [], [], []
     for number, (name, policy) in enumerate(policies.items()):
         if not policy or layer not in policy or layer in RESERVED:
             without.append(name)
             continue
-        if rest and not override.removes:
+        if rest and not parsed.is_delete():
             _check_layer_key(policy[layer], layer, rest)
-        _refuse_empty(override, _at(policy, path))
+        _refuse_empty(parsed, _at(policy, path))
         applies.append(name)
-        numbers.append(number)
-    if not numbers and None not in policies.values():
+        texts.append(_text(parsed, f"policies.p{number}.{'.'.join(path)}"))
+    if not texts and None not in policies.values():
         layers = {key for policy in policies.values() for key in policy or ()} - {*RESERVED}
         raise InputError(f"no policy here has a layer {layer!r}; {nearest(layer, sorted(layers))}")
-    if not numbers or not without:
-        return numbers, []
+    if not texts or not without:
+        return texts, []
     note = (
-        f"{override.text}: applies to {', '.join(applies)}; "
+        f"{parsed.input_line}: applies to {', '.join(applies)}; "
         f"{', '.join(without)} has no layer {layer}"
     )
-    return numbers, [note]
+    return texts, [note]
 
 
 def _check_layer_key(data: Any, layer: str, path: list[str]) -> None:
@@ -210,6 +190,10 @@ def _check_layer_key(data: Any, layer: str, path: list[str]) -> None:
     problem = key_problem(registry[kind], data if isinstance(data, dict) else {}, path)
     if problem is not None:
         raise InputError(problem)
+
+
+def _text(parsed: Any, key: str) -> str:
+    return f"~{key}" if parsed.is_delete() else f"++{key}={parsed.input_line.partition('=')[2]}"
 
 
 def _has(data: Any, path: list[str]) -> bool:
@@ -259,8 +243,72 @@ def _child(data: Any, name: str) -> Any:
     return next((value for key, value in data.items() if str(key) == name), None)
 
 
+def _hydra(data: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """Hydra is shown what the overrides name and nothing else: it copies all that it is shown,
+    node by node and several times."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    whole, named = _with_text_keys(data), _named(overrides)
+    GlobalHydra.instance().clear()
+    ConfigStore.instance().store(name="simroute", node=OmegaConf.create(_only(whole, named)))
+    try:
+        with initialize(version_base=None, config_path=None):
+            composed = hydra_compose("simroute", overrides=overrides)
+        container: Callable[..., Any] = OmegaConf.to_container
+        return _put_back(whole, container(composed, resolve=False), named)  # type: ignore[no-any-return]
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(f"overrides: {str(error).splitlines()[0][:200]}") from None
+    except (ValueError, TypeError):  # what Hydra does with a name where a list has places
+        raise InputError(
+            "overrides: a list has no keys below it; write all of it, such as key=[a, b]"
+        ) from None
+
+
+def _named(overrides: list[str]) -> Named:
+    """The keys that overrides name. Where one removes a key, all beside it: if another adds it
+    again, it stands behind them."""
+    tree: Named = {}
+    for text in overrides:
+        path, here = text.lstrip("+~").partition("=")[0].split("."), tree
+        if text.startswith("~"):
+            path = path[:-1]
+        for name in path[:-1]:
+            below = here.setdefault(name, {})
+            if below is None:
+                break
+            here = below
+        else:
+            here[path[-1]] = None
+    return tree
+
+
+def _only(data: Any, named: Named | None) -> Any:
+    """What is named, in mappings within mappings."""
+    if named is None or not isinstance(data, dict):
+        return data
+    return {key: _only(item, named[key]) for key, item in data.items() if key in named}
+
+
+def _put_back(data: Any, composed: Any, named: Named | None) -> Any:
+    """What has become of the named, among the rest: each key in its place, new ones last."""
+    if named is None or not isinstance(data, dict):
+        return composed
+    kept = {
+        key: _put_back(item, composed[key], named[key]) if key in named else item
+        for key, item in data.items()
+        if key not in named or key in composed
+    }
+    return kept | {key: item for key, item in composed.items() if key not in data}
+
+
 def _with_text_keys(value: Any) -> Any:
-    """A copy with keys as text, so that an override can name them."""
+    """The same with keys as text, so that an override can name them."""
     if isinstance(value, dict):
         return {str(key): _with_text_keys(item) for key, item in value.items()}
     return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
