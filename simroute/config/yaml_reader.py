@@ -28,8 +28,6 @@ FORBIDDEN = {
 }
 INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,30})")
 NUMBER = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
-USUAL = re.compile(r"[A-Za-z0-9_./+-]([A-Za-z0-9_./+ ,:;()%='?-]{0,400}[A-Za-z0-9_./+)%?-])?")
-LONGEST_KEY = 100
 CONSTANTS = {
     "": None,
     "~": None,
@@ -91,37 +89,9 @@ def dump(plain: dict[str, Any]) -> str:
     global _latest
     data, (known, text) = repr(plain), _latest
     if data != known:
-        try:
-            text = _written(plain, _FastDumper)
-        except _Unusual:
-            text = _written(plain, _Dumper)
+        text = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
         _latest = data, text
     return text
-
-
-def _written(plain: dict[str, Any], dumper: Any) -> str:
-    text = yaml.dump(plain, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
-    assert isinstance(text, str)
-    return text
-
-
-class _Unusual(Exception):
-    """A text of which the two writers might think differently."""
-
-
-class _FastDumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Writes what `_Dumper` does in a quarter of the time, if all texts are of a usual form."""
-
-    def represent_str(self, text: str) -> Any:
-        if USUAL.fullmatch(text) is None:
-            raise _Unusual
-        style = '"' if _is_other(text) else None
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-    def represent_dict(self, data: dict[Any, Any]) -> Any:
-        if any(len(str(key)) > LONGEST_KEY for key in data):
-            raise _Unusual
-        return super().represent_dict(data)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -129,8 +99,10 @@ class _Dumper(yaml.SafeDumper):
     characters that are not shown, escaped."""
 
     def represent_str(self, text: str) -> yaml.ScalarNode:
-        quotes = _is_other(text) or _needs_escapes(text)
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style='"' if quotes else None)
+        other = text in CONSTANTS or INTEGER.fullmatch(text) or NUMBER.fullmatch(text)
+        return self.represent_scalar(
+            "tag:yaml.org,2002:str", text, style='"' if other or _needs_escapes(text) else None
+        )
 
     def write_double_quoted(self, text: str, split: bool = True) -> None:
         if _needs_escapes(text):
@@ -139,17 +111,11 @@ class _Dumper(yaml.SafeDumper):
             super().write_double_quoted(text, split)
 
 
-def _is_other(text: str) -> bool:
-    return bool(text in CONSTANTS or INTEGER.fullmatch(text) or NUMBER.fullmatch(text))
-
-
 def _needs_escapes(text: str) -> bool:
     return "${" in text or text == "???" or not text.replace("\n", "").isprintable()
 
 
 _Dumper.add_representer(str, _Dumper.represent_str)
-_FastDumper.add_representer(str, _FastDumper.represent_str)
-_FastDumper.add_representer(dict, _FastDumper.represent_dict)
 
 
 def parse(raw: bytes, name: str) -> Document:
