@@ -32,14 +32,33 @@ def with_only(cls: type[T]) -> type[T]:
             object.__setattr__(self, "only", tuple(only))
         plain(self, *values, **given)
 
-    said = cls.__dataclass_params__  # type: ignore[attr-defined]
     kept = ("__module__", "__qualname__", "__doc__", "__firstlineno__")
     space = {name: cls.__dict__[name] for name in kept if name in cls.__dict__}
     space |= {"__annotations__": {"only": Only}, "only": field(default=(), kw_only=True)}
-    space |= {"__init__": init, "takes_only": True}
+    space |= {"__init__": init, "takes_only": True} | _told_apart(cls)
     made: Any = new_class(cls.__name__, (cls,), exec_body=lambda own: own.update(space))
-    same = {name: getattr(said, name) for name in ("eq", "order", "unsafe_hash", "frozen")}
-    return dataclass(init=False, repr=False, **same)(made)  # type: ignore[no-any-return]
+    is_frozen = cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    return dataclass(init=False, repr=False, eq=False, frozen=is_frozen)(made)  # type: ignore[no-any-return]
+
+
+def _told_apart(cls: Any) -> dict[str, Any]:
+    """How it compares, hashes and shows itself, as before but for `only`."""
+
+    def same(self: Any, other: object) -> Any:
+        return cls.__eq__(self, other) if only_of(self) == only_of(other) else False
+
+    def digest(self: Any) -> int:
+        return hash((cls.__hash__(self), self.only)) if self.only else cls.__hash__(self)
+
+    def shown(self: Any) -> str:
+        text = cls.__repr__(self)
+        if not self.only:
+            return str(text)
+        lead, end = (text[:-1], ")") if text.endswith(")") else (text, "")
+        return f"{lead}{'' if lead.endswith('(') else ', '}only={self.only!r}{end}"
+
+    is_hashed = cls.__hash__ is not None
+    return {"__eq__": same, "__hash__": digest if is_hashed else None, "__repr__": shown}
 
 
 def only_of(layer: Any) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from typing import Annotated, Literal, get_args
 
 from simroute.core.params import Doc, Factor, Range, Seconds, Unit
 
-Multiple = Annotated[float, Unit("factor"), Range(low=0)]
 Jitter = Literal["none", "full", "equal", "decorrelated", "proportional", "between"]
 
 

@@ -75,9 +75,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Coroutine[Any, Any, T], start: float = 0.0, together: float = 0.0) -> T:
-    """Run a coroutine in virtual time."""
+    """Run a coroutine in virtual time. Where it fails, what it has begun is given up as well."""
     loop = VirtualLoop(start, together)
     try:
         return loop.run_until_complete(main)
+    except BaseException:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
+        raise
     finally:
         loop.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,16 +64,6 @@ class RequestTable:
         selected = ", ".join(f"{column} AS c{index}" for index, column in enumerate(columns))
         rows = self.connection.execute(f"SELECT {selected} FROM requests").fetchnumpy()
         return [rows[f"c{index}"] for index in range(len(columns))]
-
-    def array_blocks(self, *columns: str, size: int = 1 << 16) -> Iterator[list[np.ndarray]]:
-        """The same as `arrays`, `size` rows at a time."""
-        for start in range(0, self.requests, size):
-            selected = ", ".join(f"{column} AS c{index}" for index, column in enumerate(columns))
-            rows = self.connection.execute(
-                f"SELECT {selected} FROM requests WHERE rowid >= ? AND rowid < ?",
-                [start, start + size],
-            ).fetchnumpy()
-            yield [rows[f"c{index}"] for index in range(len(columns))]
 
 
 def open_database(size: int) -> Any:

@@ -122,6 +122,51 @@ def test_it_is_a_parameter_like_any_other():
     assert preset != Breaker(preset="kong")
 
 
+def test_a_layer_shows_for_whom_it_is():
+    """So a gateway's digest of its layers tells two policies apart that differ in this alone."""
+    plain = repr(Retry(3))
+    assert repr(only(Retry(3), "a")) == f"{plain.removesuffix(')')}, only=('a',))"
+    assert "only" not in plain
+
+
+@pytest.mark.usefixtures("_registry")
+def test_a_layer_of_one_s_own_compares_as_it_says_itself():
+    """By its number's last digit here, and by `only`."""
+
+    @layer("digits")
+    @dataclass
+    class Digits:
+        number: int = 0
+
+        def __eq__(self, other):
+            return self.number % 10 == other.number % 10
+
+        def __hash__(self):
+            return self.number % 10
+
+        def __repr__(self):
+            return f"<{self.number}>"
+
+        def __call__(self, call, send, world):
+            return send(call)
+
+    assert Digits(3) == Digits(13) != Digits(4)
+    assert hash(Digits(3)) == hash(Digits(13))
+    assert only(Digits(3), "a") == only(Digits(13), "a") != Digits(3)
+    assert (repr(Digits(3)), repr(only(Digits(3), "a"))) == ("<3>", "<3>, only=('a',)")
+
+    @layer("bare")
+    @dataclass(eq=False)
+    class Bare:
+        def __call__(self, call, send, world):
+            return send(call)
+
+    one = Bare()
+    assert one == one != Bare()
+    assert len({one, Bare()}) == 2
+    assert repr(only(one, "a")).endswith("Bare(only=('a',))")
+
+
 def test_every_layer_has_it_but_those_that_call_something_else_so():
     """A permit's `only` are places that may see a request."""
     assert {kind for kind, cls in registry.items() if not getattr(cls, "takes_only", False)} <= {

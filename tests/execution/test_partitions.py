@@ -12,9 +12,11 @@ from simroute.config.from_trace import TraceSource, load_replay
 from simroute.config.loading import with_windows
 from simroute.errors import InputError
 from simroute.execution.partitions import FOLDER, Partitions
+from simroute.execution.partitions import _read as read_part
 from simroute.execution.pool import ProcessPool
 from simroute.experiment.job import Job
 from simroute.experiment.run import replicate
+from simroute.metrics import Evidence
 from simroute.models.questions import BLOCK
 
 
@@ -102,6 +104,18 @@ def test_what_was_played_is_not_played_again(made: Configuration, tmp_path: Path
     assert len(again) == 2
     assert done.figures.metrics == replicate(made, "failover", 0).metrics
     assert not list((tmp_path / FOLDER).glob("*"))
+
+
+def test_a_damaged_part_is_as_good_as_none(tmp_path: Path) -> None:
+    """Wherever a byte of what was kept is another one."""
+    file = tmp_path / "part.npz"
+    packed = np.frombuffer(Evidence({"n": np.arange(2000)}).pack(), np.uint8)
+    np.savez_compressed(file, evidence=packed, s_n=np.arange(500))
+    whole, found = file.read_bytes(), 0
+    for place in range(0, len(whole), 7):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        found += read_part(file) is None
+    assert found > len(whole) / 14
 
 
 def test_only_a_trace_is_played_in_parts(made: Configuration) -> None:

@@ -30,6 +30,29 @@ WRONG = {
         "config": {"snapshot_s": 0},
         "steps": [FAILS],
     },
+    "reset_timeout_s: is no list of times": {
+        "config": {"reset_timeout_s": [1]},
+        "steps": [FAILS],
+    },
+    "wait_s: [] is no value of it": {
+        "family": "resilience4j",
+        "config": {"wait_s": []},
+        "steps": [FAILS],
+    },
+    "mark_dead_s: is no list of times": {
+        "family": "finagle",
+        "config": {"mark_dead_s": [[1]]},
+        "steps": [FAILS],
+    },
+    "of: x is no value of it": {
+        "family": "failsafe_go",
+        "config": {"of": "x"},
+        "steps": [FAILS],
+    },
+    "moons is no unit of time": {
+        "config": {"reset_timeout_s": {"moons": 1}},
+        "steps": [FAILS],
+    },
     "failure_status_codes: 500 is no value of it": {
         "family": "portkey",
         "config": {"failure_status_codes": 500},

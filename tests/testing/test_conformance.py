@@ -180,6 +180,8 @@ def test_a_malformed_item_fails(tmp_path):
         ("A", "fail"),
         ("B", "skip"),
     ]
+    run = {"id": "A", "model_list": [], "upstream": {}, "requests": []}
+    assert [str(each) for each in judge([run])] == ["fail A: malformed: there is no 'expected'"]
 
 
 @pytest.mark.parametrize(

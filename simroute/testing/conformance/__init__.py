@@ -143,6 +143,8 @@ def judge(items: list[Any]) -> Iterator[Verdict]:
                 yield Verdict(name, "fail", str(difference))
         except Malformed as wrong:
             yield Verdict(name, "fail", f"malformed: {wrong}")
+        except KeyError as missing:
+            yield Verdict(name, "fail", f"malformed: there is no {short(missing)}")
         except Exception as error:  # whatever an item makes of itself, the others are judged
             yield Verdict(name, "fail", f"malformed: {type(error).__name__} {short(error)}")
         else:

@@ -71,7 +71,7 @@ def to_seconds(value: Any, unit: Fraction = UNITS["s"]) -> Any:
     if isinstance(value, list | tuple):
         return [to_seconds(each, unit) for each in value]
     if isinstance(value, Mapping):
-        return sum(to_seconds(number, UNITS[plain(name)]) for name, number in value.items())
+        return sum(to_seconds(number, _unit(name)) for name, number in value.items())
     if not isinstance(value, str):
         return exact(value) * unit
     text = value.strip().lower()
@@ -85,6 +85,13 @@ def to_seconds(value: Any, unit: Fraction = UNITS["s"]) -> Any:
     if not parts or PART.sub("", text).strip() or any(name not in UNITS for _, name in parts):
         raise Inexpressible(f"the time {value!r}")
     return sum(exact(number) * UNITS[name] for number, name in parts)
+
+
+def _unit(name: str) -> Fraction:
+    """Seconds of a unit. Raises Malformed where it is none."""
+    if plain(name) not in UNITS:
+        raise Malformed(f"{short(name)} is no unit of time")
+    return UNITS[plain(name)]
 
 
 def to_value(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from simroute.testing.conformance.breakers.fields import FIELDS, IDLE
@@ -41,20 +42,28 @@ def configuration_of(family: str, given: Config) -> Config:
         if isinstance(read.get(side_by_side), list):
             read[side_by_side] = len(read[side_by_side])
     for name in read["given"]:
-        _check(name, read[name], FIELDS[family][name].default)
+        _check(family, name, read[name])
     return read
 
 
 KINDS = {"allowed_fails_policy": dict, "failure_status_codes": list}
 ABOVE_ZERO = ("snapshot_s", "sampling_s")
+LISTED = ("finagle", "mark_dead_s"), ("polly_v8", "break_s"), ("resilience4j", "wait_s")
+"""Times that may be a list, one after another."""
 
 
-def _check(name: str, value: Any, default: Any) -> None:
+def _check(family: str, name: str, value: Any) -> None:
     """A value is of its default's kind; a truth may be a number too."""
-    if name in KINDS:
+    default = FIELDS[family][name].default
+    if name.endswith("_s") and isinstance(value, list):
+        if (family, name) not in LISTED or not all(map(_is_figure, value)):
+            raise Malformed(f"{name}: is no list of times")
+        wrong = not value and family != "finagle"
+    elif name in KINDS:
         wrong = not isinstance(value, KINDS[name])
     elif name.endswith("_s") or default is None:
-        wrong = value != value or (name in ABOVE_ZERO and value <= 0)
+        is_word = name == "window" and isinstance(value, str)
+        wrong = not (_is_figure(value) or is_word) or (name in ABOVE_ZERO and value <= 0)
     elif isinstance(default, str):
         wrong = not isinstance(value, str)
     else:
@@ -62,3 +71,7 @@ def _check(name: str, value: Any, default: Any) -> None:
         wrong = wrong or (type(default) is int and value % 1 != 0) or value != value
     if wrong:
         raise Malformed(f"{name}: {short(value)} is no value of it")
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, (int, float, Fraction)) and value == value
