@@ -6,9 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from simroute.config.shared_fate import resolve_each
+from simroute.core.only import only_of
 from simroute.models import spec
+from simroute.models.faults import affected_deployments
 from simroute.text import clean
 
+Held = dict[str, spec.Deployment]
+"""The deployments that a breaker holds for."""
 IDLE = (
     ("slow_rate", "slow_after", "counts slow calls, and none is slow without slow_after"),
     ("retry_after_extra", "retry_after", "lengthens what is asked for; give retry_after: true"),
@@ -42,8 +47,10 @@ def idle_breaker_notes(layer: Any, scenario: spec.Scenario | None) -> Iterator[s
     yield from _of_windows(layer)
     yield from _of_recovery(layer)
     if scenario is not None:
-        yield from _of_deployments(layer, scenario)
-        yield from _of_outages(layer, scenario)
+        only, known = only_of(layer), scenario.deployments
+        held = {name: known[name] for name in resolve_each(only, scenario)} if only else known
+        yield from _of_deployments(layer, held, scenario)
+        yield from _of_outages(layer, held, scenario)
 
 
 def _changed(layer: Any, key: str) -> bool:
@@ -93,13 +100,12 @@ def _of_recovery(layer: Any) -> Iterator[str]:
         )
 
 
-def _of_deployments(layer: Any, scenario: spec.Scenario) -> Iterator[str]:
+def _of_deployments(layer: Any, held: Held, scenario: spec.Scenario) -> Iterator[str]:
     """Caps that let none open."""
-    deployments = scenario.deployments.values()
-    if not deployments or layer.scope == "task":
+    if not held or layer.scope == "task":
         return
-    known = {each.provider for each in deployments}
-    many = len(known) if layer.scope == "provider" else len(deployments)
+    known = {each.provider for each in held.values()}
+    many = len(known) if layer.scope == "provider" else len(held)
     if layer.max_open * many < 1 - 1e-9:
         yield (
             f"max_open: {layer.max_open:g} of {many} is less than one, so it never opens; write "
@@ -107,20 +113,23 @@ def _of_deployments(layer: Any, scenario: spec.Scenario) -> Iterator[str]:
         )
     elif many <= layer.min_closed:
         yield f"min_closed: there are {many}, so it never opens; write less than that"
-    models = Counter(each.model for each in deployments)
-    if layer.spare_alone and layer.scope != "provider" and max(models.values()) == 1:
+    models = Counter(each.model for each in scenario.deployments.values())
+    alone = all(models[each.model] == 1 for each in held.values())
+    if layer.spare_alone and layer.scope != "provider" and alone:
         yield (
             "spare_alone: each deployment is the only one of its model, so it never opens; leave "
             "it out, or give a model two deployments"
         )
 
 
-def _of_outages(layer: Any, scenario: spec.Scenario) -> Iterator[str]:
-    """Statuses from 500 on with which an outage answers, and which are no failure here."""
+def _of_outages(layer: Any, held: Held, scenario: spec.Scenario) -> Iterator[str]:
+    """Statuses from 500 on with which an outage of those that it is for answers, and which are no
+    failure here."""
     counted = {*layer.statuses, *layer.at_once}
     for name, outage in scenario.outages.items():
         status = outage.status if outage.error_share > 0 else None
-        if isinstance(status, int) and status >= 500 and status not in counted:
+        missed = isinstance(status, int) and status >= 500 and status not in counted
+        if missed and affected_deployments(outage, held, also=True):
             yield (
                 f"statuses: outage {clean(name, 40)} answers {status}, which is none of them, so "
                 f"that does not open it; add it, if it is to count"

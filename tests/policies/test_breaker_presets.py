@@ -94,6 +94,26 @@ def test_an_outage_whose_status_is_no_failure_to_a_breaker_is_told_by_name():
     assert not [note for note in spared.notes if "breaker.statuses" in note]
 
 
+def test_what_is_told_of_a_breaker_for_some_targets_is_of_these_alone():
+    """The demo's outage is one company's, and a cap counts whom the breaker is for."""
+
+    def notes(only: str, *settings: str) -> list[str]:
+        given = [f"policy.breaker.only=[{only}]", *(f"policy.breaker.{each}" for each in settings)]
+        return [note for note in configured(*given).notes if "breaker." in note]
+
+    scenario = configured().scenario
+    here = scenario.outages["morning"].provider
+    hit = next(name for name, each in scenario.deployments.items() if each.provider == here)
+    spared = next(name for name, each in scenario.deployments.items() if each.provider != here)
+    assert [note for note in notes(hit, "preset=kong") if "outage morning answers" in note]
+    assert not [note for note in notes(spared, "preset=kong") if "outage morning" in note]
+    (told,) = [
+        note for note in notes(hit, "max_open=0.5", "scope=deployment") if "max_open" in note
+    ]
+    assert "max_open: 0.5 of 1 is less than one" in told
+    assert not [note for note in notes(f"{hit},{spared}", "max_open=0.5") if "max_open" in note]
+
+
 def test_a_given_parameter_beats_the_preset_even_where_it_is_the_default():
     """30 s is the default and not resilience4j's 60 s."""
     assert Breaker(preset="resilience4j").cooldown == 60.0
