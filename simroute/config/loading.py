@@ -365,7 +365,7 @@ def _meant(kind: str) -> str:
 
 
 def _layer(key: Any, value: Any, document: Document) -> Any:
-    if hasattr(value, "kind"):
+    if hasattr(value, "kind") and not isinstance(value, type | Mapping):
         return value
     settings = dict(value or {}) if isinstance(value, dict) or value is None else value
     kind = settings.pop("kind", key) if isinstance(settings, dict) else key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import wraps
 from types import new_class
@@ -27,9 +28,10 @@ def with_only(cls: type[T]) -> type[T]:
     plain: Any = cls.__init__
 
     @wraps(plain)
-    def init(self: Any, *values: Any, only: tuple[str, ...] = (), **given: Any) -> None:
+    def init(self: Any, *values: Any, only: Iterable[str] = (), **given: Any) -> None:
         if only:
-            object.__setattr__(self, "only", tuple(only))
+            names = (only,) if isinstance(only, str) else tuple(only)
+            object.__setattr__(self, "only", names)
         plain(self, *values, **given)
 
     kept = ("__module__", "__qualname__", "__doc__", "__firstlineno__")

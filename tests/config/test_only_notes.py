@@ -81,6 +81,8 @@ def test_layers_that_are_objects_count_as_those_of_files_do():
         {"fallback": Fallback(), "balance": {"group": "model", "only": ["first"]}}
     )
     assert only_of(layers["balance"]) == ("first",)
+    with pytest.raises(InputError, match="fallback: expected keys and values, found type"):
+        build_layers({"fallback": Fallback})
 
 
 def test_it_can_be_set_on_the_command_line_and_a_run_remembers_it(policy, tmp_path):

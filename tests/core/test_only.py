@@ -113,6 +113,7 @@ def test_it_is_a_parameter_like_any_other():
     made = Retry(3, only=("a",))  # type: ignore[call-arg]
     assert (made.attempts, only_of(made)) == (3, ("a",))
     assert only_of(replace(made, attempts=4)) == ("a",)
+    assert replace(made, only="abc") == replace(made, only=["abc"]) == Retry(3, only=("abc",))  # type: ignore[call-arg]
     assert deepcopy(made) == made == pickle.loads(pickle.dumps(made))
     assert made != Retry(3)
     assert only_of(Retry(3)) == ()
