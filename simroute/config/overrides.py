@@ -121,6 +121,9 @@ def _parse(text: str) -> Any:
     return parsed
 
 
+NO_SUCH_KEY = "there is no such key to remove"
+
+
 def _scenario_override(parsed: Any, path: list[str], scenario: Data | None) -> str:
     if not parsed.is_delete():
         known = scenario is not None and not parsed.is_add()
@@ -130,7 +133,7 @@ def _scenario_override(parsed: Any, path: list[str], scenario: Data | None) -> s
             is_new = is_new and "did you mean" not in problem
             raise InputError(problem + ("; a + before it adds one" if is_new else ""))
     elif scenario is not None and not _has(scenario, path):
-        raise InputError("there is no such key to remove")
+        raise InputError(NO_SUCH_KEY)
     _refuse_empty(parsed, _at(scenario, path))
     return _text(parsed, f"scenario.{'.'.join(path)}")
 
@@ -168,6 +171,8 @@ def _policy_overrides(
             continue
         if rest and not parsed.is_delete():
             _check_layer_key(policy[layer], layer, rest)
+        elif not _has(policy, path) and not isinstance(_at(policy, path[:-1]), list):
+            raise InputError(NO_SUCH_KEY)
         _refuse_empty(parsed, _at(policy, path))
         applies.append(name)
         texts.append(_text(parsed, f"policies.p{number}.{'.'.join(path)}"))
@@ -243,6 +248,11 @@ def _child(data: Any, name: str) -> Any:
     return next((value for key, value in data.items() if str(key) == name), None)
 
 
+BELOW_A_LIST = "overrides: a list has no keys below it; write all of it, such as key=[a, b]"
+UNMERGED = "Error merging override ~"
+"""What Hydra says of a name where a list has places."""
+
+
 def _hydra(data: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     """Hydra is shown what the overrides name and nothing else: it copies all that it is shown,
     node by node and several times."""
@@ -263,11 +273,12 @@ def _hydra(data: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
         container: Callable[..., Any] = OmegaConf.to_container
         return _put_back(whole, container(composed, resolve=False), named)  # type: ignore[no-any-return]
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(f"overrides: {str(error).splitlines()[0][:200]}") from None
-    except (ValueError, TypeError):  # what Hydra does with a name where a list has places
+        said = str(error).splitlines()[0][:200]
         raise InputError(
-            "overrides: a list has no keys below it; write all of it, such as key=[a, b]"
+            BELOW_A_LIST if said.startswith(UNMERGED) else f"overrides: {said}"
         ) from None
+    except (ValueError, TypeError):  # what Hydra does with a place in a list
+        raise InputError(BELOW_A_LIST) from None
 
 
 def _named(overrides: list[str]) -> Named:

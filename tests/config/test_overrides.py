@@ -70,12 +70,21 @@ def test_a_name_with_a_dot_is_told_to_stand_in_braces_and_may():
     assert composed["deployments"] == deployments | changed
 
 
-def test_what_stands_below_a_list_has_no_name():
+@pytest.mark.parametrize("below", ["0", "first"])
+def test_what_stands_below_a_list_has_no_name(below):
     """One line, which says what would be right."""
     policy = {"fallback": {"targets": ["a", "b"]}}
     with pytest.raises(InputError, match=r"a list has no keys below it; write all of it") as told:
-        overrides.compose({}, {"p": policy}, ["~policy.fallback.targets.0"])
+        overrides.compose({}, {"p": policy}, [f"~policy.fallback.targets.{below}"])
     assert len(told.value.lines) == 1
+
+
+@pytest.mark.parametrize("word", ["~policy.retry.only", "~policy.retry.backoff.max"])
+def test_what_a_policy_does_not_say_cannot_be_removed(word):
+    """In words of the command line, not of the tree that Hydra is shown."""
+    with pytest.raises(InputError) as told:
+        overrides.compose({}, {"p": {"retry": {"attempts": 2}}}, [word])
+    assert told.value.lines == (f"override {word!r}: there is no such key to remove",)
 
 
 @pytest.mark.parametrize("word", ["scenario.workload@rate=1", "policy.retry@timeout.attempts=2"])
