@@ -49,6 +49,8 @@ Rate = Annotated[float, Unit("1/s"), Range(low=0)]
 PerMinute = Annotated[float, Unit("1/min"), Range(low=0, above=True)]
 Count = Annotated[int, Unit("count"), Range(low=0)]
 Positive = Annotated[int, Unit("count"), Range(low=1)]
+AtOnce = Annotated[int, Unit("count"), Range(1, 100)]
+"""Calls side by side for one request."""
 Factor = Annotated[float, Unit("factor"), Range(low=0, above=True)]
 AtLeastOne = Annotated[float, Unit("factor"), Range(low=1)]
 Ratio = Annotated[float, Unit("factor"), Range(0, 10)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from simroute.core import Call, Judge, Outcome, Send, World, layer, resolve
-from simroute.core.params import Doc, Positive, Share, TargetName, TaskName
+from simroute.core.params import AtOnce, Doc, Share, TargetName, TaskName
 from simroute.core.target import permits
 from simroute.gauges.retry_budget import RetryBudgetState
 from simroute.gauges.votes import Votes
@@ -65,7 +65,7 @@ class Cascade:
         tuple[Judge, ...], Doc("who grades each step but the last; empty: `judge` all of them")
     ] = ()
     samples: Annotated[
-        Positive, Doc("answers of each step but the last; from 2 on their agreement is the judge")
+        AtOnce, Doc("answers of each step but the last; from 2 on their agreement is the judge")
     ] = 1
     agreement: Annotated[Share, Doc("samples that must say the same")] = 1.0
     common: Annotated[

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from simroute.core import Call, Gate, Outcome, Send, World, layer, resolve
-from simroute.core.params import FAILURES, Doc, Positive, Range, Seconds, Status, TargetName, Unit
+from simroute.core.params import FAILURES, AtOnce, Doc, Range, Seconds, Status, TargetName, Unit
 from simroute.core.target import permits
 from simroute.gauges.quantile import RecentQuantile
 from simroute.gauges.retry_budget import RetryBudgetState
@@ -60,7 +60,7 @@ class Hedge:
         Range(0, 1),
         Doc("hedge after this quantile of the target's recent times instead"),
     ] = None
-    attempts: Annotated[Positive, Doc("copies in all, each `delay` after the one before")] = 2
+    attempts: Annotated[AtOnce, Doc("copies in all, each `delay` after the one before")] = 2
     targets: Annotated[
         tuple[TargetName, ...], Doc("whom further copies go to, in order; default: the same")
     ] = ()
