@@ -201,7 +201,7 @@ def test_the_sdk_s_own_retries_come_when_they_are_told_to(first, sends, monkeypa
 # -- fake providers ------------------------------------------------------------------------------
 
 
-def faked(test, *words):
+def faked(talk, *words):
     """Runs `test(client, tell)` against a fake gpt-4o; `tell` sends to /control, or asks it."""
 
     async def main():
@@ -214,7 +214,7 @@ def faked(test, *words):
                 (await http_client.post(f"{url}/control", json=body)).raise_for_status()
                 return None
 
-            return await test(made, tell)
+            return await talk(made, tell)
 
     return run(main())
 
@@ -222,14 +222,14 @@ def faked(test, *words):
 def test_a_fake_provider_answers_as_a_real_one():
     """Plain and streamed: as many words as it bills, with usage where that is asked for."""
 
-    async def test(made, tell):
+    async def talk(made, tell):
         plain = await made.chat.completions.create(**HELLO)
         chunks = await made.chat.completions.create(
             **HELLO, stream=True, stream_options={"include_usage": True}
         )
         return plain, [each async for each in chunks]
 
-    plain, chunks = faked(test)
+    plain, chunks = faked(talk)
     assert plain.model == chunks[0].model == "gpt-4o"
     assert len(plain.choices[0].message.content.split()) == plain.usage.completion_tokens > 1
     text = "".join(each.choices[0].delta.content or "" for each in chunks if each.choices)
@@ -246,14 +246,14 @@ def test_an_outage_from_outside_is_the_sdk_s_exception(status, name, monkeypatch
     sleep = asyncio.sleep
     monkeypatch.setattr("anyio.sleep", lambda seconds: sleep(0))
 
-    async def test(made, tell):
+    async def talk(made, tell):
         outage = {"deployment": "gpt-4o", "error_share": 1, "status": status, "for": "1h"}
         await tell(outage=outage)
         with pytest.raises(openai.APIStatusError) as caught:
             await made.chat.completions.create(**HELLO)
         return caught.value, await tell()
 
-    error, counts = faked(test)
+    error, counts = faked(talk)
     assert (type(error).__name__, error.status_code) == (name, status)
     assert counts == {str(status): 3}
 
@@ -262,12 +262,12 @@ def test_a_limit_says_when_to_come_again_and_the_sdk_does():
     """One call a second of the scenario, and two at once: one is refused, and let in when it is
     time."""
 
-    async def test(made, tell):
+    async def talk(made, tell):
         call = made.chat.completions.with_raw_response.create
         _, raw = await asyncio.gather(call(**HELLO), call(**HELLO))
         return raw.headers, await tell()
 
-    headers, counts = faked(test, "scenario.deployments.gpt-4o.limits={rpm: 60, window: 1s}")
+    headers, counts = faked(talk, "scenario.deployments.gpt-4o.limits={rpm: 60, window: 1s}")
     assert counts == {"200": 2, "429": 1}
     assert headers["x-ratelimit-remaining-requests"].isdecimal()
     assert headers["x-request-id"]

@@ -9,19 +9,6 @@ from simroute.config.loading import load, load_layers
 from simroute.config.yaml_reader import read
 from simroute.errors import InputError
 
-
-@pytest.fixture
-def policy(tmp_path, monkeypatch):
-    """Writes a policy of these lines; gives its name."""
-    monkeypatch.chdir(tmp_path)
-
-    def write(*lines: str) -> str:
-        Path("p.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return "./p.yaml"
-
-    return write
-
-
 OUTER = "outer: {kind: cascade, cheap: two, strong: three}"
 INSIDE = "fallback: {}"
 INNER = "inner: {kind: cascade, cheap: one, strong: two}"

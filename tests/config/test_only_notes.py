@@ -2,7 +2,6 @@
 nobody is left whom they hold for."""
 
 import json
-from pathlib import Path
 
 import pytest
 import yaml
@@ -19,18 +18,6 @@ SCENARIO = "anthropic_outage"
 """Deployments claude-sonnet, gpt-terra, gemini-flash and others; the first is claude-sonnet."""
 CHAIN = "fallback: {targets: [first, other_company]}"
 LIMIT = "timeout: {total: 60s}"
-
-
-@pytest.fixture
-def policy(tmp_path, monkeypatch):
-    """Writes a policy of these lines; gives its name."""
-    monkeypatch.chdir(tmp_path)
-
-    def write(*lines: str) -> str:
-        Path("p.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return "./p.yaml"
-
-    return write
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_no_method_but_one_changes_anything(method):
     """Nothing is sent, nothing is counted, and no other site is given leave; what is refused is
     refused in OpenAI's shape."""
 
-    async def test(port, a, gateway):
+    async def talk(port, a, gateway):
         seen = []
         for path in PATHS:
             length = b"Content-Length: %d\r\n\r\n" % len(BODY)
@@ -176,7 +176,7 @@ def test_no_method_but_one_changes_anything(method):
         return seen, a.heads, gateway.in_flight
 
     reads = method in ("GET", "HEAD")
-    assert serving(test) == ([200 if reads else 405] * 6 + [405], [], 0)
+    assert serving(talk) == ([200 if reads else 405] * 6 + [405], [], 0)
 
 
 @pytest.mark.parametrize(
@@ -185,13 +185,13 @@ def test_no_method_but_one_changes_anything(method):
 def test_a_caller_does_not_say_where_or_with_which_key(more):
     """400, and nothing is sent."""
 
-    async def test(port, a, gateway):
+    async def talk(port, a, gateway):
         body = json.dumps({**HELLO, **more}).encode()
         close = HEAD.replace(b"Host", b"Connection: close\r\nHost")
         got = await said(port, close + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         return int(got.split()[1]), a.heads
 
-    assert serving(test) == (400, [])
+    assert serving(talk) == (400, [])
 
 
 @pytest.mark.parametrize(

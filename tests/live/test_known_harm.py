@@ -46,7 +46,7 @@ def slowloris(monkeypatch):
     """Closed after ten seconds, of which here are a fiftieth; others are served meanwhile."""
     monkeypatch.setattr("simroute.sockets.SILENT_S", 0.2)
 
-    async def test(port, a, gateway):
+    async def talk(port, a, gateway):
         slow = [
             asyncio.ensure_future(said(port, b"POST / HT")),
             asyncio.ensure_future(said(port, *(b"%c" % byte for byte in HEAD[:60]))),
@@ -54,13 +54,13 @@ def slowloris(monkeypatch):
         good = await said(port, ONCE)
         return [await each for each in slow], good[:12], len(a.bodies)
 
-    assert serving(test) == ([b"", b""], b"HTTP/1.1 200", 1)
+    assert serving(talk) == ([b"", b""], b"HTTP/1.1 200", 1)
 
 
 def oversized():
     """413 on the strength of its length, or as soon as there is more than may be."""
 
-    async def test(port, a, gateway):
+    async def talk(port, a, gateway):
         told = HEAD + b"Content-Length: 200000000\r\n\r\n" + b"x" * 1000
         untold = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"7d0\r\n" + b"x" * 2000 + b"\r\n"
         statuses = []
@@ -72,7 +72,7 @@ def oversized():
             writer.close()
         return statuses, len(a.bodies)
 
-    assert serving(test, most_body=1000) == ([413, 413], 0)
+    assert serving(talk, most_body=1000) == ([413, 413], 0)
 
 
 def proxies(monkeypatch):

@@ -20,7 +20,7 @@ from upstreams import BOTH, DONE, HELLO, PLAIN, USAGE, Upstream, chunk, deployme
 ANSWER = (chunk("one "), chunk("two"), chunk(finish="stop"), USAGE, DONE)
 
 
-def serving(test, policy=PLAIN, clients=None, most_body=10_000_000, is_local=False, **answers):
+def serving(talk, policy=PLAIN, clients=None, most_body=10_000_000, is_local=False, **answers):
     """Runs `test(url, session, upstreams)` with a server in front of upstreams by name."""
 
     async def main():
@@ -35,7 +35,7 @@ def serving(test, policy=PLAIN, clients=None, most_body=10_000_000, is_local=Fal
             port = await listener.start("127.0.0.1", 0)
             try:
                 async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-                    return await test(port, session, upstreams)
+                    return await talk(port, session, upstreams)
             finally:
                 await listener.close()
 
@@ -45,7 +45,7 @@ def serving(test, policy=PLAIN, clients=None, most_body=10_000_000, is_local=Fal
 def asked(body, path="/v1/chat/completions", policy=PLAIN, headers=None, clients=None, **answers):
     """Status, headers and body of one POST, and what the upstreams were asked."""
 
-    async def test(port, session, upstreams):
+    async def talk(port, session, upstreams):
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         heads = {"Content-Type": "application/json", **(headers or {})}
         async with session.post(path, data=raw, headers=heads) as response:
@@ -56,7 +56,7 @@ def asked(body, path="/v1/chat/completions", policy=PLAIN, headers=None, clients
             bodies = [each for upstream in upstreams.values() for each in upstream.bodies]
             return response.status, response.headers, got, bodies
 
-    return serving(test, policy, clients, **answers)
+    return serving(talk, policy, clients, **answers)
 
 
 def test_an_answer_says_who_gave_it_and_what_it_cost():
@@ -177,11 +177,11 @@ def test_only_clients_that_are_known_may_call():
     assert asked(HELLO, clients=clients, headers={"Authorization": "Bearer x"})[0] == 401
     assert asked(HELLO, clients=clients, headers={"Authorization": f"Bearer {token}"})[0] == 200
 
-    async def test(port, session, upstreams):
+    async def talk(port, session, upstreams):
         async with session.get("/v1/models") as response:
             return response.status
 
-    assert serving(test, clients=clients) == 401
+    assert serving(talk, clients=clients) == 401
 
 
 def test_what_operators_look_at_is_for_clients_where_there_are_some():
@@ -194,7 +194,7 @@ def test_what_operators_look_at_is_for_clients_where_there_are_some():
     strangers = ["", "Basic x", f"Basic {b64encode(b'a:b').decode()}", f"Basic {token}", "Bearer x"]
     headers += [{"Authorization": said} for said in strangers]
 
-    async def test(port, session, upstreams):
+    async def talk(port, session, upstreams):
         seen = {}
         for path in ("/", "/?tables", "/status", "/metrics"):
             for header in headers:
@@ -209,7 +209,7 @@ def test_what_operators_look_at_is_for_clients_where_there_are_some():
                 seen[path] = response.status
         return seen
 
-    seen = serving(test, clients=clients)
+    seen = serving(talk, clients=clients)
     assert (seen.pop("/health"), seen.pop("/ready")) == (200, 200)
     assert list(seen.values()) == [[200, 200, 401, 401, 401, 401, 401]] * 4
 
@@ -234,7 +234,7 @@ def test_ready_tells_a_stranger_only_that_something_is_wrong(known, told):
 def test_other_paths_methods_sizes_and_kinds_are_refused_in_the_same_shape():
     """404, 405, 413, 415."""
 
-    async def test(port, session, upstreams):
+    async def talk(port, session, upstreams):
         seen = []
         for method, path, more in (
             ("GET", "/v1/embeddings", {}),
@@ -250,13 +250,13 @@ def test_other_paths_methods_sizes_and_kinds_are_refused_in_the_same_shape():
                 seen.append(r.status)
         return seen, upstreams["a"].bodies
 
-    assert serving(test, most_body=1000) == ([404, 405, 413, 415, 405], [])
+    assert serving(talk, most_body=1000) == ([404, 405, 413, 415, 405], [])
 
 
 def test_a_caller_who_goes_away_ends_what_was_asked_for_him():
     """The provider's connection is closed within a tenth of a second."""
 
-    async def test(port, session, upstreams):
+    async def talk(port, session, upstreams):
         _reader, writer = await asyncio.open_connection("127.0.0.1", port)
         body = json.dumps(HELLO).encode()
         head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
@@ -273,7 +273,7 @@ def test_a_caller_who_goes_away_ends_what_was_asked_for_him():
     async def silent(reader, writer):
         await reader.readexactly(1)
 
-    assert serving(test, a=silent)
+    assert serving(talk, a=silent)
 
 
 @pytest.mark.parametrize("text", ["", "x", "127.0.0.1", ":80", "127.0.0.1:x", "127.0.0.1:99999"])
@@ -300,7 +300,7 @@ def test_a_cut_stream_s_connection_is_not_used_again():
         await asyncio.sleep(0.02)
         writer.close()
 
-    async def test(port, session, upstreams):
+    async def talk(port, session, upstreams):
         statuses = []
         for _ in range(5):
             upstreams["a"].answer = cut
@@ -312,7 +312,7 @@ def test_a_cut_stream_s_connection_is_not_used_again():
                 statuses.append(response.status)
         return statuses
 
-    assert serving(test) == [200] * 5
+    assert serving(talk) == [200] * 5
 
 
 @pytest.mark.parametrize(
@@ -332,20 +332,20 @@ def test_what_a_page_of_another_site_may_send_is_refused(headers, status):
 def test_callers_of_this_machine_ask_for_it_by_its_own_name():
     """A name that somebody has pointed at it is refused."""
 
-    async def test(port, session, upstreams):
+    async def talk(port, session, upstreams):
         statuses = []
         for host in ("127.0.0.1", "localhost", "evil.example"):
             async with session.get("/status", headers={"Host": f"{host}:{port}"}) as response:
                 statuses.append(response.status)
         return statuses
 
-    assert serving(test, is_local=True) == [200, 200, 403]
+    assert serving(talk, is_local=True) == [200, 200, 403]
 
 
 def test_what_is_typed_wrongly_on_the_wire_is_not_quoted(capfd):
     """No header, body or traceback on the server's stderr."""
 
-    async def test(port, session, upstreams):
+    async def talk(port, session, upstreams):
         for raw in (
             b"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\x00\r\n\r\n",
             b"POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\nsecret",
@@ -356,6 +356,6 @@ def test_what_is_typed_wrongly_on_the_wire_is_not_quoted(capfd):
             await asyncio.sleep(0.05)
             writer.close()
 
-    serving(test)
+    serving(talk)
     told = capfd.readouterr()
     assert (told.out, told.err) == ("", "")
