@@ -67,8 +67,8 @@ async def status(made):
     return (await made.complete(BODY)).status
 
 
-def played(test):
-    return asyncio.run(asyncio.wait_for(test(), 60))
+def played(scene):
+    return asyncio.run(asyncio.wait_for(scene(), 60))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_redis_that_hangs_delays_no_call_for_long_and_is_asked_again(
     budgets refuse meanwhile, the others go on; one event says so, one that it is back. Others have
     their turns while a call waits."""
 
-    async def test():
+    async def scene():
         events, got, turns = [], [], 0
         a = await Upstream().start()
 
@@ -110,7 +110,7 @@ def test_a_redis_that_hangs_delays_no_call_for_long_and_is_asked_again(
             ticking.cancel()
         return got, events, seen, len(a.bodies)
 
-    got, events, seen, asked = played(test)
+    got, events, seen, asked = played(scene)
     assert got == statuses
     assert asked == statuses.count(200)
     assert [event for event, _ in events] == ["state_failed", "state_back"]
@@ -122,7 +122,7 @@ def test_answers_that_come_too_late_are_taken_for_no_others(redis_server):
     """A reservation of 5 whose answer does not come in time; the next answer is that of the next
     question, and it knows of it: it was counted, to be cautious."""
 
-    async def test():
+    async def scene():
         ledger = open_ledger(redis_server.url)
         await ledger.open()
         assert await ledger.reserve("s", 10, 0, 7, None) == (True, 7)
@@ -137,7 +137,7 @@ def test_answers_that_come_too_late_are_taken_for_no_others(redis_server):
         assert await ledger.reserve("s", 10, 0, 100, 50) == (False, 12)
         await ledger.close()
 
-    played(test)
+    played(scene)
 
 
 def test_a_redis_that_is_killed_and_starts_again_is_found_again(tmp_path, redis_server):
@@ -145,7 +145,7 @@ def test_a_redis_that_is_killed_and_starts_again_is_found_again(tmp_path, redis_
     from what it does not know."""
     own = RedisServer(tmp_path)
 
-    async def test():
+    async def scene():
         held = asyncio.Event()
 
         async def slowly(reader, writer):
@@ -173,7 +173,7 @@ def test_a_redis_that_is_killed_and_starts_again_is_found_again(tmp_path, redis_
         return spent, nano
 
     try:
-        spent, nano = played(test)
+        spent, nano = played(scene)
     finally:
         own.kill()
     assert nano == round(CALL * 1e9)
@@ -185,7 +185,7 @@ def test_gateways_of_two_hosts_spend_what_there_is(redis_server):
     usage = {"prompt_tokens": 1, "completion_tokens": 5}
     usd = 25 * 78e-6
 
-    async def test():
+    async def scene():
         a = await Upstream(whole(usage=usage)).start()
         async with (
             gateway("reject", redis_server.url, a, usd=usd) as one,
@@ -193,13 +193,13 @@ def test_gateways_of_two_hosts_spend_what_there_is(redis_server):
         ):
             return await asyncio.gather(*(status(made) for _ in range(20) for made in (one, two)))
 
-    assert sorted(played(test)) == [200] * 25 + [402] * 15
+    assert sorted(played(scene)) == [200] * 25 + [402] * 15
 
 
 def test_a_caller_who_goes_away_leaves_nothing_reserved(redis_server):
     """While Redis is being asked: what it counts for him then is given back."""
 
-    async def test():
+    async def scene():
         a = await Upstream().start()
         async with gateway("reject", redis_server.url, a) as made:
             for turns in range(12):  # given up at each of the steps of a call
@@ -214,7 +214,7 @@ def test_a_caller_who_goes_away_leaves_nothing_reserved(redis_server):
             await ledger.close()
             return reserved, len(a.bodies)
 
-    assert played(test) == (0, 0)
+    assert played(scene) == (0, 0)
 
 
 KILLED = """
@@ -236,14 +236,14 @@ def test_what_a_process_had_reserved_that_was_killed_stays_spent(redis_server):
     done = subprocess.run([sys.executable, "-c", KILLED, redis_server.url], check=False)
     assert done.returncode == -signal.SIGKILL
 
-    async def test():
+    async def scene():
         ledger = open_ledger(redis_server.url)
         spent = await ledger.look("budget", 1_790_000_000)
         left = await ledger._redis.ttl("simroute:spend:budget")
         await ledger.close()
         return spent, left
 
-    spent, left = played(test)
+    spent, left = played(scene)
     assert spent == 500_000_000
     assert 31 * 86_400 < left <= 62 * 86_400
 
@@ -254,7 +254,7 @@ def test_what_a_process_had_reserved_that_was_killed_stays_spent(redis_server):
 def test_a_clock_that_is_ahead_takes_no_day_from_the_others(redis_server, ahead, counted):
     """An hour: the day before is still there for who lives in it. A month: it is gone."""
 
-    async def test():
+    async def scene():
         ledger = open_ledger(redis_server.url)
         await ledger.reserve("s", 1000, 1000, 9_000_000_000, None)
         await ledger.reserve("s", 1000 + ahead, 1000 + ahead, 1_000_000_000, None)
@@ -263,7 +263,7 @@ def test_a_clock_that_is_ahead_takes_no_day_from_the_others(redis_server, ahead,
         return seen
 
     both = 1_000_000_000 if counted > 1_000_000_000 else 0
-    assert played(test) == counted + both
+    assert played(scene) == counted + both
 
 
 @pytest.mark.parametrize(
@@ -287,12 +287,12 @@ def test_a_clock_that_is_ahead_takes_no_day_from_the_others(redis_server, ahead,
 def test_a_wrong_address_is_one_line_without_its_password(url, told):
     """Whatever is wrong with it."""
 
-    async def test():
+    async def scene():
         async with gateway("reject", url, await Upstream().start()):
             pass
 
     with pytest.raises(InputError) as caught:
-        played(test)
+        played(scene)
     (line,) = caught.value.lines
     assert told in line
     assert "s3cr" not in "".join(traceback.format_exception(caught.value))
